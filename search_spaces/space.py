@@ -1,0 +1,51 @@
+"""Search spaces in plain data: what Optuna may vary, by dotted config key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainables.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatRange:
+    """A float in [low, high], log-uniform if ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ConfigError(f"range needs low < high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ConfigError(f"a log range needs low > 0, got {self.low}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IntRange:
+    """An integer in [low, high], log-uniform if ``log``."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ConfigError(f"range needs low < high, got {self.low} and {self.high}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One of a few values."""
+
+    values: tuple[str | int | float | bool, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.values) < 2:
+            raise ConfigError(f"a choice needs at least two values, got {self.values}")
+
+
+Param = FloatRange | IntRange | Choice
+Space = dict[str, Param]
+"""Dotted config key -> what it may be."""

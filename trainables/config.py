@@ -1,0 +1,200 @@
+"""What every trainable's Config shares: references to data and backbones, identity, typed overrides.
+
+A Config is a frozen, keyword-only dataclass without any location in it. It carries two class
+variables: ``trainable`` (the module in ``trainables/`` that runs it) and ``version`` (raised when
+the numbers that module produces can change), both of which enter the identity of a trial.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
+
+from trainables.errors import ConfigError, did_you_mean
+
+
+class Config(Protocol):
+    """The shape of a trainable's configuration."""
+
+    trainable: ClassVar[str]
+    version: ClassVar[int]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+ConfigT = TypeVar("ConfigT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataRef:
+    """A data set by card name, optionally restricted to some of its domains (all when empty)."""
+
+    name: str
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneRef:
+    """A backbone by card name, and which of the card's weights to start from ('random' for none)."""
+
+    card: str
+    weights: str = "random"
+
+
+def canonical(value: Any) -> Any:
+    """Turn a config into JSON-ready data that is equal exactly when the configs are equal."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): canonical(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [canonical(v) for v in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise ConfigError(f"{value!r} of type {type(value).__name__} cannot be part of a config")
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 (hex) of the canonical form."""
+    text = json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seed_from(*parts: Any) -> int:
+    """Derive a seed in [0, 2**31) from what identifies the work, never from its order."""
+    return int(digest(list(parts))[:8], 16) % 2**31
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """Return ``{"optimizer.lr": 1e-3, ...}`` in field order; tuples stay values."""
+    return dict(_leaves(config, ""))
+
+
+def _leaves(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{f.name}.")
+        else:
+            yield prefix + f.name, value
+
+
+def replace_path(config: ConfigT, path: str, value: Any) -> ConfigT:
+    """Return a copy with the value at a dotted path replaced (types are not coerced).
+
+    Raises:
+        ConfigError: there is no such key; the message lists the near ones.
+    """
+    head, _, rest = path.partition(".")
+    names = [f.name for f in dataclasses.fields(config)]  # type: ignore[arg-type]
+    if head not in names:
+        raise ConfigError(
+            f"{type(config).__name__} has no key '{head}'.{did_you_mean(head, names)}"
+        )
+    if rest:
+        current = getattr(config, head)
+        if not dataclasses.is_dataclass(current):
+            raise ConfigError(f"'{head}' is a single value, so '{path}' does not exist")
+        value = replace_path(current, rest, value)
+    return dataclasses.replace(config, **{head: value})  # type: ignore[type-var]
+
+
+def replace_refs(
+    config: ConfigT,
+    data: Callable[[DataRef], DataRef],
+    backbone: Callable[[BackboneRef], BackboneRef],
+) -> ConfigT:
+    """Return a copy with every data and backbone reference, however deep, passed through a function."""
+    changes: dict[str, Any] = {}
+    for f in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = getattr(config, f.name)
+        if isinstance(value, DataRef):
+            changes[f.name] = data(value)
+        elif isinstance(value, BackboneRef):
+            changes[f.name] = backbone(value)
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes[f.name] = replace_refs(value, data, backbone)
+    return dataclasses.replace(config, **changes)  # type: ignore[type-var]
+
+
+def references(config: Any) -> tuple[list[DataRef], list[BackboneRef]]:
+    """Return every data and backbone reference in a config, in field order."""
+    data: list[DataRef] = []
+    backbones: list[BackboneRef] = []
+
+    def keep_data(ref: DataRef) -> DataRef:
+        data.append(ref)
+        return ref
+
+    def keep_backbone(ref: BackboneRef) -> BackboneRef:
+        backbones.append(ref)
+        return ref
+
+    replace_refs(config, keep_data, keep_backbone)
+    return data, backbones
+
+
+def from_mapping(config_type: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
+    """Rebuild a config from its canonical form (inverse of :func:`canonical`).
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value has the wrong type.
+    """
+    hints = get_type_hints(config_type)
+    names = {f.name for f in dataclasses.fields(config_type)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in names:
+            raise ConfigError(
+                f"{config_type.__name__} has no key '{key}'.{did_you_mean(key, names)}"
+            )
+    from pydantic import TypeAdapter, ValidationError
+
+    parsed: dict[str, Any] = {}
+    for key, value in values.items():
+        hint = hints[key]
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+            parsed[key] = from_mapping(hint, value)
+            continue
+        try:
+            parsed[key] = TypeAdapter(hint).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].lower()
+            raise ConfigError(f"{config_type.__name__}.{key}: {problem}, got {value!r}") from None
+    try:
+        return config_type(**parsed)
+    except TypeError as error:
+        raise ConfigError(f"{config_type.__name__}: {error}") from None
+
+
+def override(config: ConfigT, path: str, text: str) -> ConfigT:
+    """Apply a ``--set path=text`` override, coerced to the field's declared type.
+
+    Raises:
+        ConfigError: no such key, or the text is not a value of the key's type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    owner: Any = config
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent, None)
+    known = [f.name for f in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
+    if leaf not in known:
+        every = list(flatten(config))
+        raise ConfigError(
+            f"{type(config).__name__} has no key '{path}'.{did_you_mean(path, every)}"
+        )
+    hint = get_type_hints(type(owner))[leaf]
+    try:
+        value: Any = text if hint is str else json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    try:
+        value = TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].lower()
+        raise ConfigError(f"--set {path}={text}: {problem}") from None
+    return replace_path(config, path, value)

@@ -1,0 +1,148 @@
+"""What a trial may know of the world: its seed, folder, device, inputs, and how to report.
+
+The same object serves a notebook (:meth:`Context.local`), a Tune trial and a rank of a DDP group;
+a trainable cannot tell which.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from trainables.errors import SealedTestError, XenograftError
+
+if TYPE_CHECKING:
+    from trainables.data.artifact_store import ArtifactStore
+
+State = dict[str, Any]
+"""Nested dict of tensors, numbers, strings, lists: what a checkpoint holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Locations:
+    """Where things are on this machine; never part of an identity.
+
+    Args:
+        data: folder that holds one prepared data set per sub-folder.
+        weights: folder searched for weight files the user brings.
+        store: folder of the content-addressed store (features, generated pixels).
+        hub: whether weights may be fetched from a model hub; never attempted when offline.
+    """
+
+    data: Path
+    weights: Path
+    store: Path
+    hub: Literal["offline", "online"] = "offline"
+
+
+class Send(Protocol):
+    """Carry one report out of the trial; may raise SystemExit when the trial is stopped."""
+
+    def __call__(self, step: int, metrics: Mapping[str, float]) -> None: ...
+
+
+class NonFiniteLossError(XenograftError):
+    """The training loss became NaN or infinite."""
+
+
+@dataclass(kw_only=True)
+class Context:
+    """The world of one trial.
+
+    Args:
+        trial_id: identity of the trial, without any location.
+        seed: the only source of randomness a trainable may use.
+        folder: the trial's own folder; nothing else may be written, except through ``store``.
+        locations: where data, weights and the shared store are.
+        final: True for replicates, which may read the test split once, at their end.
+        inputs: artifact folders of the cells this one needs, by the name the study gave them.
+        rank, world_size: position in the DDP group (0 of 1 outside one).
+        device: torch device string of this rank.
+        checkpoint_every: checkpoint at steps that are a multiple of this.
+    """
+
+    trial_id: str
+    seed: int
+    folder: Path
+    locations: Locations
+    final: bool = False
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    rank: int = 0
+    world_size: int = 1
+    device: str = "cpu"
+    checkpoint_every: int = 1
+    send: Send | None = None
+
+    @classmethod
+    def local(
+        cls, folder: Path, locations: Locations, seed: int = 0, final: bool = True
+    ) -> Context:
+        """Make a context for a notebook or a bare machine: reports are only kept in the folder."""
+        return cls(trial_id=folder.name, seed=seed, folder=folder, locations=locations, final=final)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this rank writes checkpoints and reports."""
+        return self.rank == 0
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The content-addressed store shared by all trials."""
+        from trainables.data.artifact_store import ArtifactStore
+
+        return ArtifactStore(self.locations.store)
+
+    def report(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        state: Callable[[], State] | None = None,
+    ) -> None:
+        """Checkpoint, then report, so that at most the steps since the last checkpoint are lost.
+
+        Every rank calls this equally often. ``metrics`` are finite or NaN scalars named
+        ``val/...``, ``train/...``, ``perf/...``; ``state`` is called only when a checkpoint is due.
+        """
+        leaked = [name for name in metrics if name.startswith("test")]
+        if leaked:
+            raise SealedTestError(f"{leaked} may only be in what run() returns, never in a report")
+        if state is not None and self.is_main and step % self.checkpoint_every == 0:
+            from trainables.engine.checkpoint import save_checkpoint
+
+            save_checkpoint(self.folder / "checkpoints", step, state())
+        if self.send is not None:
+            self.send(step, {name: float(value) for name, value in metrics.items()})
+
+    def resume(self) -> tuple[int, State] | None:
+        """Return (step, state) of the newest whole checkpoint, or None at a fresh start."""
+        from trainables.engine.checkpoint import load_newest_checkpoint
+
+        return load_newest_checkpoint(self.folder / "checkpoints")
+
+    def open_test(self) -> None:
+        """Allow reading the test split.
+
+        Raises:
+            SealedTestError: this is a search trial.
+        """
+        if not self.final:
+            raise SealedTestError(f"trial {self.trial_id} is a search trial: test data is sealed")
+
+    def require_finite(self, loss: float, step: int) -> None:
+        """Fail the trial when its loss is not a number any more.
+
+        Raises:
+            NonFiniteLossError: loss is NaN or infinite.
+        """
+        if not math.isfinite(loss):
+            raise NonFiniteLossError(f"trial {self.trial_id}: loss is {loss} at step {step}")
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder for what other cells and the model registry use (made on first access)."""
+        folder = self.folder / "artifacts"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
