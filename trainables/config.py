@@ -1,4 +1,4 @@
-"""What every trainable's Config shares: references to data and backbones, identity, typed overrides.
+"""What every trainable's Config shares: references to data and backbones, identity, overrides.
 
 A Config is a frozen, keyword-only dataclass without any location in it. It carries two class
 variables: ``trainable`` (the module in ``trainables/`` that runs it) and ``version`` (raised when
@@ -30,15 +30,26 @@ ConfigT = TypeVar("ConfigT")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataRef:
-    """A data set by card name, optionally restricted to some of its domains (all when empty)."""
+    """A data set by card name.
+
+    Args:
+        domains: keep only these domains (cameras, hospitals); all when empty.
+        limit: keep at most this many pictures of every split, drawn class-balanced with a fixed
+            seed; 0 keeps all.
+    """
 
     name: str
     domains: tuple[str, ...] = ()
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit < 0:
+            raise ConfigError(f"limit must be >= 0, got {self.limit}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackboneRef:
-    """A backbone by card name, and which of the card's weights to start from ('random' for none)."""
+    """A backbone by card name, and which of the card's weights it starts from (or 'random')."""
 
     card: str
     weights: str = "random"
@@ -107,7 +118,7 @@ def replace_refs(
     data: Callable[[DataRef], DataRef],
     backbone: Callable[[BackboneRef], BackboneRef],
 ) -> ConfigT:
-    """Return a copy with every data and backbone reference, however deep, passed through a function."""
+    """Return a copy with every data and backbone reference, however deep, mapped."""
     changes: dict[str, Any] = {}
     for f in dataclasses.fields(config):  # type: ignore[arg-type]
         value = getattr(config, f.name)
