@@ -1,0 +1,191 @@
+"""The one training loop: epochs, reports, checkpoints, the best state, one rank or several.
+
+An epoch starts from a seed of its own, so a resumed run repeats exactly what an uninterrupted one
+does (bit for bit on a CPU). Nothing waits for the device inside an epoch, except the gradient
+scaler of fp16.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from trainables.config import seed_from
+from trainables.context import Context, State
+from trainables.engine.config import FitConfig
+from trainables.engine.distributed import sum_over_ranks, with_synchronised_norms, wrap
+from trainables.engine.optimizer import create_optimizer
+from trainables.engine.precision import autocast, create_scaler
+from trainables.engine.sampling import global_batches, local_share
+from trainables.engine.schedule import create_schedule
+from trainables.errors import ConfigError, did_you_mean
+
+logger = logging.getLogger(__name__)
+
+BatchT = TypeVar("BatchT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training(Generic[BatchT]):
+    """What is trained on, and how it is judged.
+
+    Args:
+        cases: size of the training set.
+        batches: index batches -> one batch each, on the device, in the same order.
+        loss: model and batch -> mean loss over the batch's cases.
+        evaluate: model -> ``val/...`` metrics, the same on every rank.
+    """
+
+    cases: int
+    batches: Callable[[Sequence[Tensor]], Iterator[BatchT]]
+    loss: Callable[[nn.Module, BatchT], Tensor]
+    evaluate: Callable[[nn.Module], dict[str, float]]
+
+
+@dataclass(kw_only=True, slots=True)
+class Best:
+    """The state that validation likes best so far, on the CPU."""
+
+    value: float
+    epoch: int
+    model: State
+
+
+def fit(
+    model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context
+) -> tuple[nn.Module, Best]:
+    """Train, report every epoch (step = epoch, from 1), and return the model at its best epoch.
+
+    Raises:
+        NonFiniteLossError: the loss of an epoch is NaN or infinite.
+        ConfigError: evaluate() does not return the metric that selects.
+    """
+    run = _Run(model, training, config, context)
+    for epoch in range(run.resume() + 1, config.epochs + 1):
+        run.epoch(epoch)
+    return run.at_best()
+
+
+class _Run(Generic[BatchT]):
+    """Everything a checkpoint holds, and the steps that change it."""
+
+    def __init__(
+        self, model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context
+    ) -> None:
+        self.training, self.config, self.context = training, config, context
+        model = with_synchronised_norms(model.to(context.device), context)
+        if is_convolutional(model):
+            # Measured on EfficientNet-Lite0 on a CPU: half the time of the default layout.
+            model = model.to(memory_format=torch.channels_last)
+        self.model = model
+        self.optimizer = create_optimizer(model, config.optimizer)
+        steps = len(global_batches(training.cases, config.batch_size, seed=0))
+        self.schedule = create_schedule(self.optimizer, config.schedule, steps * config.epochs)
+        self.scaler = create_scaler(config.precision, context.device)
+        self.best: Best | None = None
+
+    def resume(self) -> int:
+        """Load the newest checkpoint and return its epoch, 0 at a fresh start."""
+        found = self.context.resume()
+        if found is not None:
+            epoch, state = found
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.scaler.load_state_dict(state["scaler"])
+            self.best = Best(**state["best"])
+            logger.info("%s goes on after epoch %d", self.context.trial_id, epoch)
+        self.wrapped = wrap(self.model, self.context)
+        return epoch if found is not None else 0
+
+    def state(self) -> State:
+        assert self.best is not None  # set by the epoch that is being reported
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best": {name: getattr(self.best, name) for name in ("value", "epoch", "model")},
+        }
+
+    def epoch(self, epoch: int) -> None:
+        """Train for one epoch, evaluate, keep the best state, report."""
+        started = time.perf_counter()
+        lr = float(self.schedule.get_last_lr()[0])
+        loss = self._train(epoch)
+        train_s = time.perf_counter() - started
+        self.context.require_finite(loss, epoch)
+        metrics = self.training.evaluate(self.model)
+        self._keep_best(epoch, metrics)
+        metrics |= {
+            "train/loss": loss,
+            "train/lr": lr,
+            "perf/images_per_s": self.training.cases / train_s,
+            "perf/epoch_s": time.perf_counter() - started,
+        }
+        self.context.report(step=epoch, metrics=metrics, state=self.state)
+
+    def _train(self, epoch: int) -> float:
+        """Return the mean loss over the epoch's cases."""
+        context = self.context
+        seed = seed_from(context.seed, "epoch", epoch)
+        batches = global_batches(self.training.cases, self.config.batch_size, seed)
+        shares = [local_share(batch, context.rank, context.world_size) for batch in batches]
+        # Each rank draws its own augmentation and dropout; rank 0 draws what one rank would.
+        torch.manual_seed(seed_from(seed, "rank", context.rank))
+        set_training_mode(self.wrapped)
+        total = torch.zeros((), device=context.device)
+        loaded = self.training.batches([part for part, _ in shares])
+        for (_, weight), indices, batch in zip(shares, batches, loaded, strict=True):
+            total += self._step(batch, weight) * len(indices)
+        total = sum_over_ranks(total, context) / context.world_size
+        return float(total) / sum(len(indices) for indices in batches)
+
+    def _step(self, batch: BatchT, weight: float) -> Tensor:
+        """Take one optimizer step and return this rank's weighted loss, still on the device."""
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.config.precision, self.context.device):
+            loss = self.training.loss(self.wrapped, batch) * weight
+        torch.autograd.backward(self.scaler.scale(loss))
+        if self.config.clip_norm > 0:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        return loss.detach().float()
+
+    def _keep_best(self, epoch: int, metrics: dict[str, float]) -> None:
+        name = self.config.selection_metric
+        if name not in metrics:
+            raise ConfigError(f"no metric '{name}' to select by.{did_you_mean(name, metrics)}")
+        if self.best is None or metrics[name] > self.best.value:
+            model = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            # An undefined metric (NaN) loses against any number.
+            value = metrics[name] if metrics[name] == metrics[name] else float("-inf")
+            self.best = Best(value=value, epoch=epoch, model=model)
+
+    def at_best(self) -> tuple[nn.Module, Best]:
+        assert self.best is not None  # config.epochs >= 1
+        self.model.load_state_dict(self.best.model)
+        return self.model, self.best
+
+
+def is_convolutional(model: nn.Module) -> bool:
+    """Whether the model is a conv net; a vision transformer has one convolution, its patches."""
+    return sum(isinstance(module, nn.Conv2d) for module in model.modules()) > 1
+
+
+def set_training_mode(model: nn.Module) -> None:
+    """Switch to training mode, except for frozen parts: they keep their running statistics."""
+    model.train()
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            module.eval()

@@ -1,0 +1,35 @@
+"""Optimizers as the configs name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from trainables.engine.config import OptimizerConfig
+
+
+def create_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """Return an optimizer over the parameters that require a gradient."""
+    groups = _groups(model, config.weight_decay)
+    if config.name == "sgd":
+        return SGD(groups, lr=config.lr, momentum=config.momentum)
+    if config.name == "adam":
+        return Adam(groups, lr=config.lr)
+    return AdamW(groups, lr=config.lr)
+
+
+def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    free = [p for name, p in trained if _is_free_of_decay(name, p)]
+    decayed = [p for name, p in trained if not _is_free_of_decay(name, p)]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _is_free_of_decay(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.dim() <= 1 or name.endswith("bias")

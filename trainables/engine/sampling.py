@@ -1,0 +1,34 @@
+"""Which cases make which optimizer step, for any number of ranks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def global_batches(cases: int, batch_size: int, seed: int) -> list[Tensor]:
+    """Return the shuffled index batches of one epoch over all ranks together.
+
+    A last batch of a single case is left out: batch statistics of one case are not defined.
+
+    Raises:
+        ValueError: fewer than two cases.
+    """
+    if cases < 2:
+        raise ValueError(f"training needs at least two cases, got {cases}")
+    order = torch.randperm(cases, generator=torch.Generator().manual_seed(seed))
+    batches = list(torch.split(order, batch_size))
+    return batches[:-1] if len(batches[-1]) == 1 else batches
+
+
+def local_share(batch: Tensor, rank: int, world_size: int) -> tuple[Tensor, float]:
+    """Return this rank's part of a global batch and the weight of its mean loss.
+
+    With these weights the gradient that DDP averages over the ranks is that of the mean loss over
+    the global batch, also when the parts have unequal sizes. A rank that is left without a case
+    takes the first one at weight 0, because every rank has to take part in every step.
+    """
+    part = batch[rank::world_size]
+    if len(part) == 0:
+        return batch[:1], 0.0
+    return part, len(part) * world_size / len(batch)
