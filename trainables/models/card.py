@@ -1,0 +1,126 @@
+"""What a card says about a backbone and about each set of weights it can start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from trainables.errors import WeightsError, did_you_mean
+
+RANDOM = "random"
+TWIN = "twin"
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsSource:
+    """Published weights: which file, and where it comes from.
+
+    Args:
+        tag: the name a study uses for these weights.
+        kind: inside an installed package, on a model hub, or a file only the user can bring.
+        origin: import name of the package, or repository id on the hub; empty for a file.
+        filename: path inside the package or repository.
+        sha256: of the file; None where the publisher gives none we could check.
+        where: for people: where the file comes from.
+        layout: tensors carry the model's own names, or other names in the model's order.
+    """
+
+    tag: str
+    kind: Literal["package", "hub", "file"]
+    origin: str
+    filename: str
+    sha256: str | None
+    licence: str
+    trained_on: str
+    where: str
+    layout: Literal["named", "ordered"] = "named"
+
+    @property
+    def basename(self) -> str:
+        """The name of the file in the user's weights folder."""
+        return self.filename.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneCard:
+    """One image backbone.
+
+    Args:
+        architecture: the name the library knows it by.
+        dim: width of the pooled feature.
+        image_size_px: side of the square input unless a study says otherwise.
+        mean, std: normalisation of an RGB picture in [0, 1].
+        params_m: parameters in millions at ``image_size_px``, without a classifier.
+        stride_px: input pixels per token or per cell of the last feature map.
+        stages: submodules whose (nested) children are the blocks, in network order.
+        stem: dotted name of the first convolution.
+        position_resize: how position embeddings are resampled to another input size; None: there
+            are none.
+        ignored_keys: what a published file has and the backbone has not: exact names, or prefixes
+            that end in a dot.
+        overrides: constructor arguments that differ from the library's own.
+        sources: published weights; empty for a twin.
+        default_weights: the tag used when nobody chooses.
+        twin: card of the small stand-in; None for a twin.
+        module: the loader, see docs/models.md.
+    """
+
+    name: str
+    title: str
+    family: str
+    library: Literal["timm", "open_clip"]
+    architecture: str
+    dim: int
+    image_size_px: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bilinear", "bicubic"]
+    params_m: float
+    stride_px: int
+    stages: tuple[str, ...]
+    stem: str
+    module: str
+    default_weights: str
+    position_resize: Literal["antialiased", "dinov2"] | None = None
+    ignored_keys: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    sources: tuple[WeightsSource, ...] = ()
+    twin: str | None = None
+
+    @property
+    def is_twin(self) -> bool:
+        """Whether this is a small stand-in without published weights."""
+        return not self.sources
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Every value ``BackboneRef.weights`` may have for this card."""
+        published = tuple(source.tag for source in self.sources)
+        return (*(published or (TWIN,)), RANDOM)
+
+    def source(self, tag: str) -> WeightsSource:
+        """Return the published weights of a tag.
+
+        Raises:
+            WeightsError: the card has none of that tag.
+        """
+        return find_source(self.name, self.sources, tag, self.tags)
+
+
+def find_source(
+    card: str, sources: tuple[WeightsSource, ...], tag: str, tags: tuple[str, ...]
+) -> WeightsSource:
+    """Return the source of a tag.
+
+    Raises:
+        WeightsError: there is none; the message lists the tags the card has.
+    """
+    for source in sources:
+        if source.tag == tag:
+            return source
+    raise WeightsError(f"backbone '{card}' has no weights '{tag}'.{did_you_mean(tag, tags)}")

@@ -1,0 +1,36 @@
+"""Every image backbone the studies can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from trainables.errors import SelectionError, did_you_mean
+from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
+from trainables.models.catalogue import clip, deit, dinov2, efficientnet, resnet
+
+__all__ = [
+    "BACKBONE_CARDS",
+    "RANDOM",
+    "TWIN",
+    "BackboneCard",
+    "WeightsSource",
+    "get_backbone_card",
+]
+
+_FAMILIES = (resnet, deit, clip, dinov2, efficientnet)
+
+BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(
+    {card.name: card for family in _FAMILIES for card in family.CARDS}
+)
+
+
+def get_backbone_card(name: str) -> BackboneCard:
+    """Return the card of an image backbone.
+
+    Raises:
+        SelectionError: there is none of that name; the message lists the near ones.
+    """
+    if name not in BACKBONE_CARDS:
+        raise SelectionError(f"there is no backbone '{name}'.{did_you_mean(name, BACKBONE_CARDS)}")
+    return BACKBONE_CARDS[name]

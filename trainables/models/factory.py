@@ -1,0 +1,75 @@
+"""From a reference to a network: build, draw or load its weights, fit its stem."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Protocol, cast
+
+from torch import nn
+
+from trainables.config import BackboneRef, seed_from
+from trainables.context import Locations
+from trainables.errors import ConfigError
+from trainables.models.backbone import Backbone
+from trainables.models.card import BackboneCard, WeightsSource
+from trainables.models.cards import get_backbone_card
+from trainables.models.seeding import seeded
+from trainables.models.stem import widen_stem
+from trainables.models.weights import require_weights
+
+
+class Loader(Protocol):
+    """What the module a card names has to offer."""
+
+    def build(self, card: BackboneCard, image_size_px: int) -> Backbone:
+        """Build the architecture for three channels, with random weights."""
+
+    def load(self, backbone: Backbone, source: WeightsSource, path: Path) -> None:
+        """Load published weights strictly."""
+
+
+def create_backbone(
+    ref: BackboneRef,
+    locations: Locations,
+    seed: int,
+    image_size_px: int | None = None,
+    in_chans: int = 3,
+) -> Backbone:
+    """Build a backbone with the weights its reference names; never uses the network.
+
+    Args:
+        seed: decides random weights; published and twin weights do not depend on it.
+        image_size_px: side of the square input, the card's own when None.
+        in_chans: channels of the input; other than three changes the stem.
+
+    Raises:
+        SelectionError: there is no such card.
+        WeightsError: the weights are unknown, absent, or do not fit the architecture.
+        ConfigError: the architecture cannot read pictures of this size.
+    """
+    card = get_backbone_card(ref.card)
+    status = require_weights(ref, locations)
+    size_px = _checked_size(card, image_size_px)
+    loader = cast(Loader, importlib.import_module(card.module))
+    # A twin stands in for one published file: the same for every trial.
+    with seeded(seed_from("twin", card.name) if status.kind == "twin" else seed):
+        backbone = loader.build(card, size_px)
+        if status.path is not None:
+            loader.load(backbone, card.source(ref.weights), status.path)
+        stem = cast(nn.Conv2d, backbone.trunk.get_submodule(card.stem))
+        widen_stem(stem, in_chans, pretrained=status.kind != "random")
+    return backbone
+
+
+def _checked_size(card: BackboneCard, image_size_px: int | None) -> int:
+    size_px = card.image_size_px if image_size_px is None else image_size_px
+    if size_px < card.stride_px:
+        raise ConfigError(f"'{card.name}' needs at least {card.stride_px} px, got {size_px}")
+    if card.position_resize is not None and size_px % card.stride_px:
+        lower = size_px - size_px % card.stride_px
+        raise ConfigError(
+            f"'{card.name}' has patches of {card.stride_px} px: image_size_px must be a multiple "
+            f"(such as {lower} or {lower + card.stride_px}), got {size_px}"
+        )
+    return size_px

