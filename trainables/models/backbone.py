@@ -63,6 +63,8 @@ class Backbone(nn.Module, ABC):
     def layer_features(self, x_nchw: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the output of named modules of the trunk (blocks or any other), in one pass.
 
+        Of a module that returns several things, such as attention with its weights, the first.
+
         Raises:
             SelectionError: the trunk has no module of that name.
         """
@@ -77,8 +79,8 @@ class Backbone(nn.Module, ABC):
         outputs: dict[str, Tensor] = {}
 
         def keep(layer: str) -> Any:
-            def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-                outputs[layer] = output
+            def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+                outputs[layer] = output[0] if isinstance(output, tuple) else output
 
             return hook
 

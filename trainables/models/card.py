@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from trainables.errors import WeightsError, did_you_mean
@@ -88,7 +87,7 @@ class BackboneCard:
     default_weights: str
     position_resize: Literal["antialiased", "dinov2"] | None = None
     ignored_keys: tuple[str, ...] = ()
-    overrides: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[WeightsSource, ...] = ()
     twin: str | None = None
 

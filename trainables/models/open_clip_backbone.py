@@ -36,7 +36,7 @@ def build_clip(card: BackboneCard, image_size_px: int) -> open_clip.CLIP:
     config: dict[str, Any] = open_clip.get_model_config(card.architecture)
     for key, value in card.overrides.items():
         config[key] = {**config[key], **value} if isinstance(value, dict) else value
-    config["vision_cfg"]["image_size"] = image_size_px
+    config["vision_cfg"] = {**config["vision_cfg"], "image_size": image_size_px}
     return open_clip.CLIP(**config)
 
 
@@ -54,7 +54,7 @@ def load(backbone: Backbone, _source: WeightsSource, path: Path) -> None:
     card, trunk = backbone.card, backbone.trunk
     state = read_checkpoint(path)
     if card.position_resize is not None and _POSITIONS in state:
-        n_target = trunk.get_parameter("positional_embedding").shape[0]
+        n_target = trunk.get_parameter(_POSITIONS.removeprefix("visual.")).shape[0]
         state[_POSITIONS] = resize_positions(
             state[_POSITIONS], n_target, n_prefix=1, style=card.position_resize
         )

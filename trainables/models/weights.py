@@ -123,7 +123,7 @@ def _checked_sha256(
     if source.sha256 is not None and sha256 != source.sha256:
         raise WeightsError(
             f"weights '{ref.weights}' of '{ref.card}': {path} has sha256 {sha256[:16]}..., "
-            f"the card says {source.sha256[:16]}.... Replace the file by the one from: {source.where}"
+            f"the card says {source.sha256[:16]}.... Replace it by the file of: {source.where}"
         )
     return sha256
 

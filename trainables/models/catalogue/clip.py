@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from trainables.models.card import TWIN, BackboneCard, WeightsSource
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -73,19 +71,17 @@ CLIP_VIT_B16_TWIN = BackboneCard(
     module="trainables.models.open_clip_backbone",
     position_resize="antialiased",
     ignored_keys=_TEXT_TOWER,
-    overrides=MappingProxyType(
-        {
-            "embed_dim": 64,
-            "vision_cfg": {
-                "image_size": 64,
-                "patch_size": 8,
-                "width": 96,
-                "layers": 3,
-                "head_width": 32,
-            },
-            "text_cfg": {"width": 64, "heads": 2, "layers": 2, "context_length": 32},
-        }
-    ),
+    overrides={
+        "embed_dim": 64,
+        "vision_cfg": {
+            "image_size": 64,
+            "patch_size": 8,
+            "width": 96,
+            "layers": 3,
+            "head_width": 32,
+        },
+        "text_cfg": {"width": 64, "heads": 2, "layers": 2, "context_length": 32},
+    },
     default_weights=TWIN,
 )
 

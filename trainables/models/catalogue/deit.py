@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from trainables.models.card import IMAGENET_MEAN, IMAGENET_STD, TWIN, BackboneCard, WeightsSource
 
 DEIT_S = BackboneCard(
@@ -57,7 +55,7 @@ DEIT_S_TWIN = BackboneCard(
     stem="patch_embed.proj",
     module="trainables.models.timm_backbone",
     position_resize="antialiased",
-    overrides=MappingProxyType({"patch_size": 8, "embed_dim": 96, "depth": 4, "num_heads": 3}),
+    overrides={"patch_size": 8, "embed_dim": 96, "depth": 4, "num_heads": 3},
     default_weights=TWIN,
 )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from trainables.models.card import IMAGENET_MEAN, IMAGENET_STD, TWIN, BackboneCard, WeightsSource
 
 DINOV2_VIT_B14 = BackboneCard(
@@ -60,7 +58,7 @@ DINOV2_VIT_B14_TWIN = BackboneCard(
     module="trainables.models.timm_backbone",
     position_resize="dinov2",
     # Untrained layer scales of 1e-5 would keep the picture out of the class token.
-    overrides=MappingProxyType({"embed_dim": 96, "depth": 4, "num_heads": 3, "init_values": 1.0}),
+    overrides={"embed_dim": 96, "depth": 4, "num_heads": 3, "init_values": 1.0},
     default_weights=TWIN,
 )
 

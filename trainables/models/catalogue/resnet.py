@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from trainables.models.card import IMAGENET_MEAN, IMAGENET_STD, TWIN, BackboneCard, WeightsSource
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
@@ -25,7 +23,7 @@ RESNET50 = BackboneCard(
     stem="conv1",
     module="trainables.models.timm_backbone",
     # torchvision, whose ResNet the papers start from, leaves the last scale of a block at one.
-    overrides=MappingProxyType({"zero_init_last": False}),
+    overrides={"zero_init_last": False},
     ignored_keys=("fc.weight", "fc.bias"),
     sources=(
         WeightsSource(
@@ -60,9 +58,7 @@ RESNET50_TWIN = BackboneCard(
     stages=_STAGES,
     stem="conv1",
     module="trainables.models.timm_backbone",
-    overrides=MappingProxyType(
-        {"layers": (1, 1, 1, 1), "channels": (16, 32, 64, 128), "zero_init_last": False}
-    ),
+    overrides={"layers": (1, 1, 1, 1), "channels": (16, 32, 64, 128), "zero_init_last": False},
     default_weights=TWIN,
 )
 
