@@ -1,0 +1,315 @@
+"""Where one cell stands: its search, the config validation chose, its replicates, its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from orchestrator.events import EndEvent, EndState, FailureKind, Phase, StartEvent
+from orchestrator.plan import PlannedCell
+from orchestrator.selection import SamplerName
+from trainables.config import canonical, digest, flatten, replace_path, seed_from
+
+if TYPE_CHECKING:
+    from orchestrator.brackets import Brackets
+    from orchestrator.cell_search import CellSearch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One trial to run: everything a worker needs, in plain data."""
+
+    trial: str
+    cell: str
+    cell_name: str
+    phase: Phase
+    index: int
+    seed: int
+    trainable: str
+    config: Mapping[str, Any]
+    """Canonical (nested) config."""
+    flat_config: Mapping[str, Any]
+    params: Mapping[str, Any]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Name -> id of the trial whose artifacts are meant."""
+    attempt: int = 0
+
+    @property
+    def label(self) -> str:
+        """``search-003`` or ``replicate-1``."""
+        return (
+            f"search-{self.index:03d}" if self.phase == "search" else f"replicate-{self.index + 1}"
+        )
+
+
+@dataclass(kw_only=True)
+class TrialRecord:
+    """What is known of a trial that was handed out."""
+
+    work: Work
+    values: dict[int, float] = field(default_factory=dict)
+    state: EndState | None = None
+    value: float | None = None
+    stop: bool = False
+    failure: tuple[FailureKind, str] | None = None
+    started_ms: int = 0
+
+    @property
+    def running(self) -> bool:
+        return self.state is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellEnd:
+    """How a cell ended."""
+
+    state: Literal["complete", "failed"]
+    replicates: tuple[str, ...]
+    chosen: Mapping[str, Any]
+    reason: str = ""
+
+
+class CellProgress:
+    """The phases of one cell, without clock, files or Ray.
+
+    Args:
+        cell: the plan of the cell.
+        sampler: how its search suggests configs; None to look only, without Optuna and ASHA.
+    """
+
+    def __init__(self, cell: PlannedCell, sampler: SamplerName | None) -> None:
+        self.cell = cell
+        self.records: dict[str, TrialRecord] = {}
+        self.interrupted: list[Work] = []
+        self.end: CellEnd | None = None
+        self.input_trials: dict[str, tuple[str, ...]] = {}
+        self._duplicates = 0
+        self._search: CellSearch | None = None
+        self._brackets: Brackets | None = None
+        if cell.search_trials and sampler is not None:
+            from orchestrator.brackets import Brackets
+            from orchestrator.cell_search import CellSearch
+
+            self._search = CellSearch(
+                cell=cell.id,
+                space=cell.space,
+                mode=cell.objective.mode,
+                sampler=sampler,
+                base=cell.config,
+            )
+            self._brackets = Brackets(cell.objective, cell.budget, cell.steps)
+
+    # What there is to do
+
+    def next_work(self) -> Work | None:
+        """Return the next trial to hand out, or None while there is nothing (now)."""
+        if self.interrupted:
+            return self.interrupted.pop(0)
+        if self.end is not None:
+            return None
+        searched = self._of_phase("search")
+        if len(searched) + self._duplicates < self.cell.search_trials:
+            return self._next_search(len(searched))
+        if any(record.running for record in searched):
+            return None
+        return self._next_replicate()
+
+    def conclude(self) -> CellEnd | None:
+        """Return how the cell ends if this is the moment it does, once."""
+        if self.end is not None or self.interrupted or self.running:
+            return None
+        if self.searching:
+            return None
+        chosen = self.chosen()
+        if chosen is None:
+            self.end = CellEnd(
+                state="failed", replicates=(), chosen={}, reason="no search trial finished"
+            )
+            return self.end
+        wanted = [self._replicate(chosen, i) for i in range(self.cell.budget.replicates)]
+        states = [self.records[w.trial].state if w.trial in self.records else None for w in wanted]
+        if None in states:
+            return None
+        done = tuple(
+            w.trial for w, state in zip(wanted, states, strict=True) if state == "complete"
+        )
+        failed = len(wanted) - len(done)
+        self.end = CellEnd(
+            state="failed" if failed else "complete",
+            replicates=done,
+            chosen=chosen,
+            reason=f"{failed} of {len(wanted)} replicates failed" if failed else "",
+        )
+        return self.end
+
+    def fail(self, reason: str) -> CellEnd:
+        """End the cell because something it needs failed."""
+        self.end = CellEnd(state="failed", replicates=(), chosen={}, reason=reason)
+        return self.end
+
+    def chosen(self) -> dict[str, Any] | None:
+        """Return the parameters that validation chose; {} without a search; None if none can be."""
+        if not self.cell.search_trials:
+            return {}
+        finished = [r for r in self._of_phase("search") if r.state == "complete"]
+        if not finished:
+            return None
+        sign = 1.0 if self.cell.objective.mode == "max" else -1.0
+        best = max(finished, key=lambda r: (sign * _finite(r.value), -r.work.index))
+        return dict(best.work.params)
+
+    @property
+    def running(self) -> int:
+        """Trials handed out that have not ended."""
+        # A copy, because the progress display reads from another thread.
+        return sum(record.running for record in list(self.records.values())) - len(self.interrupted)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the search phase is still open."""
+        searched = self._of_phase("search")
+        open_budget = len(searched) + self._duplicates < self.cell.search_trials
+        return open_budget or any(record.running for record in searched)
+
+    @property
+    def planned_trials(self) -> int:
+        """Trials this cell runs in all."""
+        return self.cell.search_trials + self.cell.budget.replicates
+
+    # What happens
+
+    def started(self, work: Work, t_ms: int) -> None:
+        """Record that a trial was handed out."""
+        again = self.records.get(work.trial)
+        if again is not None:
+            again.work = work
+            return
+        self.records[work.trial] = TrialRecord(work=work, started_ms=t_ms)
+        if work.phase == "search" and self._brackets is not None:
+            self._brackets.add(work.trial)
+
+    def reported(self, trial: str, step: int, value: float) -> bool:
+        """Record a new objective value; return whether ASHA stops the trial."""
+        record = self.records[trial]
+        record.values[step] = value
+        if record.work.phase != "search" or self._search is None or self._brackets is None:
+            return False
+        self._search.report(trial, step, value)
+        return self._brackets.stops(trial, step, value)
+
+    def ended(self, trial: str, state: EndState) -> float | None:
+        """Record the end of a trial; return its objective value."""
+        record = self.records[trial]
+        record.state = state
+        record.value = self._value(record)
+        if record.work.phase == "search" and self._search is not None:
+            if state == "complete" and record.value is None:
+                raise ValueError(f"trial {trial} is complete without an objective value")
+            self._search.tell(trial, state, record.value)
+        return record.value
+
+    # Rebuilding from the ledger
+
+    def replay_start(self, event: StartEvent) -> None:
+        """Take up a start from the ledger. The trial counts as interrupted until its end comes."""
+        work = self._work(event.phase, event.index, event.params, event.trial, event.attempt)
+        known = event.trial in self.records
+        self.started(work, event.t)
+        if not known and event.phase == "search" and self._search is not None:
+            self._search.adopt(event.trial, event.params)
+
+    def replay_end(self, event: EndEvent) -> None:
+        """Take up an end from the ledger; failures that may not recur are forgotten."""
+        self.ended(event.trial, event.state)
+        if event.state == "failed" and event.failure != "nan":
+            del self.records[event.trial]
+
+    def replay_done(self) -> None:
+        """Queue what was interrupted, to go on from its checkpoint."""
+        for record in self.records.values():
+            if record.running:
+                work = record.work
+                self.interrupted.append(
+                    self._work(
+                        work.phase, work.index, work.params, work.trial, attempt=work.attempt + 1
+                    )
+                )
+
+    # Inside
+
+    def _of_phase(self, phase: Phase) -> list[TrialRecord]:
+        return [r for r in list(self.records.values()) if r.work.phase == phase]
+
+    def _next_search(self, index: int) -> Work | None:
+        assert self._search is not None
+        params = self._search.ask()
+        work = self._work("search", index, params)
+        known = self.records.get(work.trial)
+        if known is None:
+            self._search.bind(work.trial)
+            return work
+        self._duplicates += 1
+        self._search.tell_duplicate(known.state or "failed", known.value)
+        return self.next_work()
+
+    def _next_replicate(self) -> Work | None:
+        chosen = self.chosen()
+        if chosen is None:
+            return None
+        for index in range(self.cell.budget.replicates):
+            work = self._replicate(chosen, index)
+            if work.trial not in self.records:
+                return work
+        return None
+
+    def _replicate(self, chosen: Mapping[str, Any], index: int) -> Work:
+        return self._work("replicate", index, chosen)
+
+    def _work(
+        self,
+        phase: Phase,
+        index: int,
+        params: Mapping[str, Any],
+        trial: str | None = None,
+        attempt: int = 0,
+    ) -> Work:
+        config = self.cell.config
+        for key, value in params.items():
+            config = replace_path(config, key, value)
+        inputs = {
+            name: trials[index % len(trials) if phase == "replicate" else 0]
+            for name, trials in self.input_trials.items()
+        }
+        parts: list[Any] = [self.cell.id, phase, params, inputs]
+        seed_parts: list[Any] = [self.cell.id, phase]
+        if phase == "replicate":
+            parts.append(index)
+            seed_parts.append(index)
+        return Work(
+            trial=trial or digest(parts)[:16],
+            cell=self.cell.id,
+            cell_name=self.cell.name,
+            phase=phase,
+            index=index,
+            seed=seed_from(*seed_parts),
+            trainable=config.trainable,
+            config=canonical(config),
+            flat_config={k: canonical(v) for k, v in flatten(config).items()},
+            params=dict(params),
+            inputs=inputs,
+            attempt=attempt,
+        )
+
+    def _value(self, record: TrialRecord) -> float | None:
+        finite = [v for v in record.values.values() if math.isfinite(v)]
+        if not finite:
+            return None
+        if record.state == "pruned":
+            return record.values[max(record.values)]
+        return max(finite) if self.cell.objective.mode == "max" else min(finite)
+
+
+def _finite(value: float | None) -> float:
+    return -math.inf if value is None else value

@@ -1,0 +1,144 @@
+"""The search of one cell: an Optuna study driven by ask and tell, rebuilt from what happened.
+
+Each suggestion is seeded by (cell, number of the suggestion), so it depends on the history that
+was told and on nothing else: a resumed search continues as an uninterrupted one with the same
+history would.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.trial import Trial, TrialState
+
+from orchestrator.events import EndState
+from orchestrator.selection import SamplerName
+from search_spaces.space import FloatRange, IntRange, Param, Space
+from trainables.config import flatten, seed_from
+
+_STATES: dict[EndState, TrialState] = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+_STARTUP_TRIALS = 5
+"""Random suggestions before TPE models the history: half of Optuna's 10, as budgets are small."""
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class CellSearch:
+    """Ask for configs of one cell and tell how they did.
+
+    Args:
+        cell: id of the cell; seeds the sampler.
+        space: what may vary.
+        mode: whether the objective is maximised or minimised.
+        sampler: how to suggest.
+        base: the cell's config; its own values are the first suggestion if they lie in the space.
+    """
+
+    def __init__(
+        self, *, cell: str, space: Space, mode: str, sampler: SamplerName, base: Any
+    ) -> None:
+        self._cell = cell
+        self._sampler_name = sampler
+        self._distributions = {name: _distribution(param) for name, param in space.items()}
+        direction = "maximize" if mode == "max" else "minimize"
+        self.study = optuna.create_study(direction=direction, sampler=RandomSampler(seed=0))
+        self._live: dict[str, Trial] = {}
+        self._first = _paper_values(base, self._distributions)
+
+    def ask(self) -> dict[str, Any]:
+        """Suggest parameters; then :meth:`bind` them to a trial or :meth:`tell_duplicate`."""
+        number = len(self.study.get_trials(deepcopy=False))
+        if number == 0 and self._first is not None:
+            self.study.enqueue_trial(self._first)
+        self.study.sampler = _sampler(self._sampler_name, self._cell, number)
+        asked = self.study.ask(self._distributions)
+        self._live[_PENDING] = asked
+        return dict(asked.params)
+
+    def bind(self, trial: str) -> None:
+        """Name the trial that runs the parameters asked for last."""
+        self._live[trial] = self._live.pop(_PENDING)
+
+    def adopt(self, trial: str, params: Mapping[str, Any]) -> None:
+        """Take up a trial that was handed out before, with its parameters."""
+        self.study.enqueue_trial(dict(params))
+        self._live[trial] = self.study.ask(self._distributions)
+
+    def report(self, trial: str, step: int, value: float) -> None:
+        """Record a finite intermediate value."""
+        if math.isfinite(value):
+            self._live[trial].report(value, step)
+
+    def tell(self, trial: str, state: EndState, value: float | None = None) -> None:
+        """Record how a trial ended; pruned trials keep their last intermediate value."""
+        told = _STATES[state]
+        values = value if told is TrialState.COMPLETE else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            self.study.tell(self._live.pop(trial), values=values, state=told)
+
+    def tell_duplicate(self, state: EndState, value: float | None) -> None:
+        """Record that the parameters asked for last were run before, with this outcome."""
+        self.tell(_PENDING, state, value)
+
+
+_PENDING = ""
+
+
+def _distribution(param: Param) -> BaseDistribution:
+    if isinstance(param, FloatRange):
+        return FloatDistribution(param.low, param.high, log=param.log)
+    if isinstance(param, IntRange):
+        return IntDistribution(param.low, param.high, log=param.log)
+    return CategoricalDistribution(param.values)
+
+
+def _sampler(name: SamplerName, cell: str, number: int) -> BaseSampler:
+    seed = seed_from(cell, "ask", number)
+    if name == "random":
+        return RandomSampler(seed=seed)
+    if name == "qmc":
+        # One low-discrepancy sequence per cell: its seed must not change with the number.
+        return QMCSampler(seed=seed_from(cell, "qmc"), scramble=True)
+    # All three flags are explicit so that results do not depend on Optuna's defaults.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(
+            seed=seed,
+            n_startup_trials=_STARTUP_TRIALS,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+        )
+
+
+def _paper_values(
+    base: Any, distributions: Mapping[str, BaseDistribution]
+) -> dict[str, Any] | None:
+    values = flatten(base)
+    first = {name: values[name] for name in distributions}
+    for name, distribution in distributions.items():
+        internal = first[name]
+        if isinstance(distribution, CategoricalDistribution):
+            inside = internal in distribution.choices
+        else:
+            assert isinstance(distribution, (FloatDistribution, IntDistribution))
+            inside = distribution.low <= internal <= distribution.high
+        if not inside:
+            return None
+    return first

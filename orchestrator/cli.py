@@ -1,0 +1,36 @@
+"""The command line: ``xenograft VERB ...``. Errors a user can act on are one message, exit 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from orchestrator.commands import data, look, results, run
+from orchestrator.console import print_error
+from trainables.errors import XenograftError
+
+app = typer.Typer(
+    name="xenograft",
+    help="Run a paper's study on what transfers from natural-image models to medicine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for verb in (look.ls, look.show, run.plan, run.run, look.status, run.resume):
+    app.command()(verb)
+for verb in (results.report, results.ui, data.prepare, data.doctor):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except XenograftError as error:
+        print_error(str(error))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

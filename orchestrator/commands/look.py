@@ -1,0 +1,211 @@
+"""Verbs that only look: ``ls``, ``show``, ``status``."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.commands.options import Json, StudyName, with_settings
+from orchestrator.console import OUT, print_json, print_rows
+from orchestrator.settings import Resolved
+
+
+class Listing(StrEnum):
+    """What ``ls`` can list."""
+
+    STUDIES = "studies"
+    DATA = "data"
+    BACKBONES = "backbones"
+
+
+@with_settings()
+def ls(
+    resolved: Resolved,
+    what: Annotated[Listing, typer.Argument(help="What to list.")] = Listing.STUDIES,
+    as_json: Json = False,
+) -> None:
+    """List studies, data sets or backbones, and whether what they need is here.
+
+    Example: xenograft ls data
+    """
+    rows = {"studies": _studies, "data": _data, "backbones": _backbones}[what](resolved)
+    if as_json:
+        print_json(rows)
+        return
+    headers = list(rows[0])
+    print_rows(headers, [[_text(row[h]) for h in headers] for row in rows])
+
+
+@with_settings()
+def show(
+    resolved: Resolved,
+    name: Annotated[str, typer.Argument(metavar="STUDY|settings", help="What to show.")],
+    as_json: Json = False,
+) -> None:
+    """Show a study's experiments, factors and published numbers, or the resolved settings.
+
+    Example: xenograft show demo
+    """
+    if name == "settings":
+        _show_settings(resolved, as_json)
+    else:
+        _show_study(name, as_json)
+
+
+@with_settings()
+def status(resolved: Resolved, study: StudyName, as_json: Json = False) -> None:
+    """Show how far a study's last run has got, also while it runs.
+
+    Example: xenograft status demo
+    """
+    from orchestrator.status import study_status
+
+    state = study_status(study, resolved.settings)
+    if as_json:
+        print_json(state)
+        return
+    headers = ("cell", "state", "search trials", "replicates", "best", "note")
+    print_rows(headers, [[str(cell[h]) for h in headers] for cell in state["cells"]])
+    OUT.print(f"\n{state['summary']}")
+    OUT.print(f"[dim]next: {state['next']}[/]")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _studies(resolved: Resolved) -> list[dict[str, Any]]:
+    del resolved
+    from search_spaces.registry import STUDIES, load_study
+
+    rows = []
+    for name in STUDIES:
+        study = load_study(name)
+        rows.append(
+            {
+                "study": name,
+                "title": study.title,
+                "experiments": len(study.experiments),
+                "cells": len(study.cells()),
+            }
+        )
+    return rows
+
+
+def _data(resolved: Resolved) -> list[dict[str, Any]]:
+    from trainables.data.cards import DATA_CARDS, data_status
+
+    rows = []
+    for name, card in DATA_CARDS.items():
+        state = data_status(name, resolved.settings.locations)
+        rows.append(
+            {
+                "data set": name,
+                "title": card.title,
+                "kind": card.kind,
+                "classes": len(card.classes),
+                "twin": card.twin or "",
+                "licence": card.licence,
+                "here": state.present,
+                "note": "" if state.present else state.reason,
+            }
+        )
+    return rows
+
+
+def _backbones(resolved: Resolved) -> list[dict[str, Any]]:
+    from trainables.config import BackboneRef
+    from trainables.models.cards import BACKBONE_CARDS
+    from trainables.models.weights import weights_status
+
+    rows = []
+    for name, card in BACKBONE_CARDS.items():
+        ref = BackboneRef(card=name, weights=card.default_weights)
+        state = weights_status(ref, resolved.settings.locations)
+        rows.append(
+            {
+                "backbone": name,
+                "title": card.title,
+                "params (M)": card.params_m,
+                "px": card.image_size_px,
+                "weights": list(card.tags),
+                "twin": card.twin or "",
+                "here": state.present,
+                "note": "" if state.present else state.reason,
+            }
+        )
+    return rows
+
+
+def _show_settings(resolved: Resolved, as_json: bool) -> None:
+    values = {
+        f.name: getattr(resolved.settings, f.name) for f in dataclasses.fields(resolved.settings)
+    }
+    if as_json:
+        shown = {
+            name: {
+                "value": value if isinstance(value, (int, float)) else str(value),
+                "origin": resolved.origin[name],
+            }
+            for name, value in values.items()
+        }
+        print_json(shown)
+        return
+    rows = [(name, str(value), resolved.origin[name]) for name, value in values.items()]
+    print_rows(("setting", "value", "from"), rows)
+
+
+def _show_study(name: str, as_json: bool) -> None:
+    from search_spaces.registry import load_study
+    from trainables.config import canonical, flatten
+
+    study = load_study(name)
+    cells = study.cells()
+    if as_json:
+        print_json(
+            {
+                "study": study.name,
+                "title": study.title,
+                "paper": study.paper,
+                "experiments": [
+                    {
+                        "experiment": e.name,
+                        "title": e.title,
+                        "factors": {f.name: list(f.levels) for f in e.factors},
+                        "budget": canonical(e.budget),
+                    }
+                    for e in study.experiments
+                ],
+                "cells": [
+                    {
+                        "cell": cell.key,
+                        "trainable": cell.recipe.config.trainable,
+                        "metric": cell.recipe.metric,
+                        "objective": canonical(cell.recipe.objective),
+                        "config": {k: canonical(v) for k, v in flatten(cell.recipe.config).items()},
+                        "search space": canonical(cell.recipe.space),
+                        "published": None if cell.published is None else canonical(cell.published),
+                    }
+                    for cell in cells
+                ],
+            }
+        )
+        return
+    OUT.print(f"[bold]{study.name}[/]: {study.title}\n{study.paper}", soft_wrap=True)
+    for experiment in study.experiments:
+        own = [cell for cell in cells if cell.experiment == experiment.name]
+        budget = experiment.budget
+        OUT.print(
+            f"\n[bold]{experiment.name}[/]: {experiment.title} ({len(own)} cells; search "
+            f"{budget.search_trials} configs, {budget.replicates} replicates)"
+        )
+        print_rows(
+            ("factor", "levels"),
+            [(f.name, ", ".join(f.levels)) for f in experiment.factors],
+        )
+    OUT.print(f"\n[dim]next: xenograft plan {name}[/]")

@@ -1,0 +1,72 @@
+"""What a trial says to the driver: one JSON string per Tune report.
+
+A single string keeps Tune from flattening, validating and logging each metric on its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator.cell_progress import Work
+from orchestrator.events import FailureKind
+
+KEY = "message"
+"""The one key of a Tune result that is ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Metrics at a step."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Final:
+    """run() returned."""
+
+    metrics: dict[str, float]
+    artifacts: bool
+    """Whether the trial left an artifact folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """run() raised."""
+
+    kind: FailureKind
+    error: str
+
+
+Message = Report | Final | Failure
+_KINDS: dict[str, type[Any]] = {"report": Report, "final": Final, "failure": Failure}
+
+
+def pack(message: Message) -> dict[str, str]:
+    """Return the Tune result that carries a message. NaN is kept (JSON's common extension)."""
+    kind = type(message).__name__.lower()
+    return {KEY: json.dumps({"kind": kind, **asdict(message)})}
+
+
+def unpack(result: Mapping[str, Any]) -> Message | None:
+    """Return the message a Tune result carries, if any."""
+    text = result.get(KEY)
+    if text is None:
+        return None
+    body = json.loads(text)
+    message: Message = _KINDS[body.pop("kind")](**body)
+    return message
+
+
+def pack_work(work: Work) -> dict[str, str]:
+    """Return the Tune config that carries a piece of work."""
+    return {"work": json.dumps(asdict(work))}
+
+
+def unpack_work(config: Mapping[str, Any]) -> Work:
+    """Inverse of :func:`pack_work`."""
+    return Work(**json.loads(config["work"]))

@@ -1,0 +1,318 @@
+"""From a selection to cells that can run: identities, needs, and everything checkable beforehand.
+
+Planning changes nothing and starts nothing. A cell's identity hashes what makes its number (the
+trainable and its version, config, recipe, data, weights, the cells it needs) and nothing about
+where it runs. Cells of different tables with the same identity are planned once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.selection import Selection
+from search_spaces.registry import load_study
+from search_spaces.space import Space
+from search_spaces.study import Budget, Cell, Objective, Study, cell_key
+from trainables.config import (
+    BackboneRef,
+    DataRef,
+    canonical,
+    digest,
+    override,
+    references,
+    replace_refs,
+)
+from trainables.context import Locations
+from trainables.data.cards import DataStatus, data_status, get_data_card
+from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError, did_you_mean
+from trainables.models.cards import get_backbone_card
+from trainables.models.weights import WeightsStatus, fetch_weights, weights_status
+
+
+class PlanError(XenograftError):
+    """The selection cannot run as it is; the message lists every reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a cell's number is printed."""
+
+    experiment: str
+    levels: Mapping[str, str]
+    metric: str
+    published: Mapping[str, Any] | None
+
+    @property
+    def key(self) -> str:
+        return cell_key(self.experiment, tuple(self.levels.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedCell:
+    """A cell that can run: identity, config, budget, and what it stands on."""
+
+    id: str
+    places: tuple[Place, ...]
+    config: Any
+    recipe: str
+    objective: Objective
+    space: Space
+    steps: int
+    budget: Budget
+    needs: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[Mapping[str, str], ...] = ()
+    weights: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Readable key of the first place."""
+        return self.places[0].key
+
+    @property
+    def search_trials(self) -> int:
+        return self.budget.search_trials if self.recipe == "search" else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run would do.
+
+    Args:
+        cells: in an order where every cell comes after the cells it needs.
+        problems: what must be put right first, one line each.
+        skipped: cell key -> why it is left out.
+    """
+
+    study: Study
+    selection: Selection
+    cells: tuple[PlannedCell, ...]
+    problems: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def require_runnable(self) -> None:
+        """Check that nothing stands in the way.
+
+        Raises:
+            PlanError: something does; every reason is listed.
+        """
+        if self.problems:
+            lines = "\n".join(f"  - {problem}" for problem in self.problems)
+            raise PlanError(f"study '{self.study.name}' cannot run yet:\n{lines}")
+        if not self.cells:
+            lines = "\n".join(f"  - {key}: {why}" for key, why in self.skipped.items())
+            raise PlanError(f"nothing is left to run of study '{self.study.name}':\n{lines}")
+
+
+def make_plan(selection: Selection, locations: Locations, fetch: bool = False) -> Plan:
+    """Plan a selection.
+
+    Args:
+        fetch: get absent weights from the model hub, if the settings allow it.
+
+    Raises:
+        SelectionError: unknown study, factor or level, or an empty selection.
+        ConfigError: an override that no cell has, or of the wrong type.
+    """
+    study = load_study(selection.study)
+    cells = study.cells(selection.only)
+    _check_overrides(cells, selection.overrides)
+    planner = _Planner(selection, locations, fetch and locations.hub == "online")
+    for cell in cells:
+        planner.add(cell)
+    return Plan(
+        study=study,
+        selection=selection,
+        cells=tuple(planner.planned.values()),
+        problems=tuple(planner.problems),
+        skipped=planner.skipped,
+    )
+
+
+class _Planner:
+    """Collect planned cells, merging those with equal identity."""
+
+    def __init__(self, selection: Selection, locations: Locations, fetch: bool) -> None:
+        self.selection = selection
+        self.fetch = fetch
+        self.locations = locations
+        self.planned: dict[str, PlannedCell] = {}
+        self.problems: dict[str, None] = {}
+        self.skipped: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self._data: dict[str, DataStatus] = {}
+        self._weights: dict[BackboneRef, WeightsStatus] = {}
+
+    def add(self, cell: Cell) -> None:
+        """Plan one cell; cells it needs must have been added before."""
+        try:
+            config, space = self._resolve(cell)
+            data, weights = self._statuses(config)
+        except (DatasetError, WeightsError) as error:
+            self._refuse(cell, str(error))
+            return
+        missing = [d.reason for d in data if not d.present]
+        missing += [w.reason for w in weights if not w.present]
+        for reason in missing:
+            self._refuse(cell, reason)
+        if missing:
+            return
+        needs = {name: cell_key(r.experiment, r.levels) for name, r in cell.recipe.needs.items()}
+        for key in needs.values():
+            if key not in self._ids:
+                self.skipped[cell.key] = f"needs {key}, which is not runnable"
+                return
+        self._merge(self._make(cell, config, space, needs, data, weights), cell)
+
+    def _refuse(self, cell: Cell, reason: str) -> None:
+        if cell.recipe.optional_data:
+            self.skipped[cell.key] = reason
+        else:
+            self.problems[reason] = None
+
+    def _resolve(self, cell: Cell) -> tuple[Any, Space]:
+        config, space = cell.recipe.config, dict(cell.recipe.space)
+        if self.selection.twin:
+            config = replace_refs(config, _twin_data, _twin_backbone)
+        for key, text in self.selection.overrides.items():
+            if _has_key(config, key):
+                config = override(config, key, text)
+                space.pop(key, None)
+        return config, space
+
+    def _statuses(self, config: Any) -> tuple[list[DataStatus], list[WeightsStatus]]:
+        data_refs, backbone_refs = references(config)
+        for data_ref in data_refs:
+            if data_ref.name not in self._data:
+                self._data[data_ref.name] = data_status(data_ref.name, self.locations)
+        for ref in backbone_refs:
+            if ref not in self._weights:
+                if self.fetch:
+                    fetch_weights(ref, self.locations)
+                self._weights[ref] = weights_status(ref, self.locations)
+        return [self._data[r.name] for r in data_refs], [self._weights[r] for r in backbone_refs]
+
+    def _make(
+        self,
+        cell: Cell,
+        config: Any,
+        space: Space,
+        needs: Mapping[str, str],
+        data: list[DataStatus],
+        weights: list[WeightsStatus],
+    ) -> PlannedCell:
+        recipe = self.selection.recipe if space else "paper"
+        need_ids = {name: self._ids[key] for name, key in needs.items()}
+        identity = {
+            "trainable": config.trainable,
+            "version": config.version,
+            "config": canonical(config),
+            "recipe": recipe,
+            "space": canonical(space) if recipe == "search" else None,
+            "objective": canonical(cell.recipe.objective),
+            "data": [s.digest for s in data],
+            "weights": [s.digest for s in weights],
+            "needs": need_ids,
+        }
+        published = None if cell.published is None else canonical(cell.published)
+        place = Place(
+            experiment=cell.experiment,
+            levels=dict(cell.levels),
+            metric=cell.recipe.metric,
+            published=published,
+        )
+        return PlannedCell(
+            id=digest(identity)[:16],
+            places=(place,),
+            config=config,
+            recipe=recipe,
+            objective=cell.recipe.objective,
+            space=space,
+            steps=cell.recipe.steps,
+            budget=self._budget(cell.budget),
+            needs=need_ids,
+            data=tuple(_data_facts(s) for s in data),
+            weights=tuple(_weights_facts(s) for s in weights),
+        )
+
+    def _budget(self, budget: Budget) -> Budget:
+        return dataclasses.replace(
+            budget,
+            search_trials=self.selection.search_trials or budget.search_trials,
+            replicates=self.selection.replicates or budget.replicates,
+        )
+
+    def _merge(self, planned: PlannedCell, cell: Cell) -> None:
+        self._ids[cell.key] = planned.id
+        known = self.planned.get(planned.id)
+        if known is None:
+            self.planned[planned.id] = planned
+            return
+        budget = dataclasses.replace(
+            known.budget,
+            search_trials=max(known.budget.search_trials, planned.budget.search_trials),
+            replicates=max(known.budget.replicates, planned.budget.replicates),
+        )
+        self.planned[planned.id] = dataclasses.replace(
+            known, places=known.places + planned.places, budget=budget
+        )
+
+
+def _twin_data(ref: DataRef) -> DataRef:
+    card = get_data_card(ref.name)
+    if card.kind == "synthetic":
+        return ref
+    if card.twin is None:
+        raise DatasetError(f"data set '{ref.name}' has no twin, so it is left out with --twin")
+    return dataclasses.replace(ref, name=card.twin)
+
+
+def _twin_backbone(ref: BackboneRef) -> BackboneRef:
+    card = get_backbone_card(ref.card)
+    if card.twin is None:
+        return ref
+    return BackboneRef(card=card.twin, weights="random" if ref.weights == "random" else "twin")
+
+
+def _has_key(config: Any, path: str) -> bool:
+    for part in path.split("."):
+        if not dataclasses.is_dataclass(config):
+            return False
+        if part not in {f.name for f in dataclasses.fields(config)}:
+            return False
+        config = getattr(config, part)
+    return True
+
+
+def _check_overrides(cells: list[Cell], overrides: Mapping[str, str]) -> None:
+    for key in overrides:
+        if not any(_has_key(cell.recipe.config, key) for cell in cells):
+            known = {path for cell in cells for path in _paths(cell.recipe.config)}
+            raise ConfigError(f"--set {key}: no cell has this key.{did_you_mean(key, known)}")
+
+
+def _paths(config: Any) -> list[str]:
+    from trainables.config import flatten
+
+    return list(flatten(config))
+
+
+def _data_facts(status: DataStatus) -> dict[str, str]:
+    card = status.card
+    return {
+        "name": card.name,
+        "digest": status.digest,
+        "kind": card.kind,
+        "source": card.title,
+    }
+
+
+def _weights_facts(status: WeightsStatus) -> dict[str, str]:
+    return {
+        "card": status.ref.card,
+        "weights": status.ref.weights,
+        "digest": status.digest,
+        "kind": status.kind,
+    }

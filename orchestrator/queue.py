@@ -1,0 +1,311 @@
+"""One queue for a whole study: hands out ready trials of any cell, and writes what happens.
+
+The queue holds no truth of its own: it appends every event to the ledger and can be rebuilt from
+it, which is what resuming is. It knows nothing of Ray; ``searcher.py`` and ``scheduler.py`` connect
+it to Tune.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orchestrator.cell_progress import CellProgress, TrialRecord, Work
+from orchestrator.events import (
+    CellEndEvent,
+    CellEvent,
+    EndEvent,
+    EndState,
+    Event,
+    FailureKind,
+    ReportEvent,
+    SessionEvent,
+    StartEvent,
+)
+from orchestrator.ledger import Ledger
+from orchestrator.plan import Plan, PlannedCell
+from trainables.config import canonical, flatten
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class StudyQueue:
+    """The state of a study's run.
+
+    Args:
+        plan: what to run.
+        ledger: where events go, and where they are read from first.
+        clock: gives event times in ms.
+        look_only: rebuild the state to show it, without Optuna and ASHA.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        clock: Callable[[], int] = now_ms,
+        look_only: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self._clock = clock
+        self._listeners: list[Callable[[Event], None]] = []
+        sampler = None if look_only else plan.selection.sampler
+        self.cells = {c.id: CellProgress(c, sampler) for c in plan.cells}
+        self._order = {cell_id: i for i, cell_id in enumerate(self.cells)}
+        self._trial_cell: dict[str, str] = {}
+        self._known_cells: dict[str, CellEvent] = {}
+        self._known_ends: dict[str, CellEndEvent] = {}
+        self._replay()
+
+    def __reduce__(self) -> tuple[type[StudyQueue], tuple[Plan, Ledger]]:
+        return StudyQueue, (self.plan, Ledger(self.ledger.path))
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call ``listener`` with every event from now on."""
+        self._listeners.append(listener)
+
+    def open_session(self, selection: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
+        """Write that a driver starts, and every cell that is new or has changed."""
+        session = SessionEvent(
+            t=self._clock(),
+            study=self.plan.study.name,
+            selection=dict(selection),
+            provenance=dict(provenance),
+        )
+        self._append(session)
+        for cell in self.plan.cells:
+            event = self._cell_event(cell)
+            known = self._known_cells.get(cell.id)
+            if known is None or dataclasses.replace(event, t=known.t) != known:
+                self._append(event)
+        self._conclude_all()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every cell has ended."""
+        return all(progress.end is not None for progress in self.cells.values())
+
+    @property
+    def remaining(self) -> int:
+        """Trials still to run, if none is stopped or fails."""
+        total = 0
+        for progress in self.cells.values():
+            if progress.end is None:
+                done = sum(not r.running for r in progress.records.values())
+                total += max(progress.planned_trials - done, 0)
+        return total
+
+    def record(self, trial: str) -> TrialRecord:
+        """Return what is known of a trial."""
+        return self.cells[self._trial_cell[trial]].records[trial]
+
+    def next_work(self) -> Work | None:
+        """Hand out a trial, or None while nothing is ready.
+
+        Interrupted trials come first, then replicates (they finish cells), then searches; among
+        equals the cell with the fewest trials running, which also tells Optuna most per suggestion.
+        """
+        for cell_id in sorted(self.cells, key=self._priority):
+            progress = self.cells[cell_id]
+            if progress.end is not None or not self._inputs_ready(progress):
+                continue
+            work = progress.next_work()
+            if work is None:
+                continue
+            t = self._clock()
+            progress.started(work, t)
+            self._trial_cell[work.trial] = cell_id
+            self._append(_start_event(work, t))
+            return work
+        return None
+
+    def on_report(self, trial: str, step: int, metrics: Mapping[str, float]) -> bool:
+        """Take a report; return whether the trial has to stop there.
+
+        A step that was reported before (the trial went on from a checkpoint) is ignored.
+        """
+        progress = self.cells[self._trial_cell[trial]]
+        record = progress.records[trial]
+        if record.values and step <= max(record.values):
+            return False
+        self._append(ReportEvent(t=self._clock(), trial=trial, step=step, metrics=dict(metrics)))
+        objective = progress.cell.objective.metric
+        if objective not in metrics:
+            record.failure = ("bug", f"no '{objective}' among the metrics reported at step {step}")
+            return True
+        value = metrics[objective]
+        if not math.isfinite(value):
+            record.failure = ("nan", f"{objective} is {value} at step {step}")
+            return True
+        record.stop = progress.reported(trial, step, value)
+        return record.stop
+
+    def on_complete(self, trial: str, metrics: Mapping[str, float], artifacts: str | None) -> None:
+        """Take the regular end of a trial with what run() returned."""
+        record = self.record(trial)
+        if not record.values:
+            self.on_failure(trial, "bug", "run() returned without a single report")
+            return
+        self._end(trial, "complete", metrics=metrics, artifacts=artifacts)
+
+    def on_stopped(self, trial: str) -> None:
+        """Take the end of a trial that ASHA stopped, or whose objective was not a number."""
+        failure = self.record(trial).failure
+        if failure is None:
+            self._end(trial, "pruned")
+        else:
+            self.on_failure(trial, *failure)
+
+    def on_failure(self, trial: str, kind: FailureKind, error: str) -> None:
+        """Take the failure of a trial."""
+        self._end(trial, "failed", failure=kind, error=error)
+
+    # Inside
+
+    def _priority(self, cell_id: str) -> tuple[bool, bool, int, int]:
+        progress = self.cells[cell_id]
+        return (
+            not progress.interrupted,
+            progress.searching,
+            progress.running,
+            self._order[cell_id],
+        )
+
+    def _inputs_ready(self, progress: CellProgress) -> bool:
+        for name, cell_id in progress.cell.needs.items():
+            needed = self.cells[cell_id].end
+            if needed is None or needed.state != "complete":
+                return False
+            progress.input_trials[name] = needed.replicates
+        return True
+
+    def _end(
+        self,
+        trial: str,
+        state: EndState,
+        metrics: Mapping[str, float] | None = None,
+        artifacts: str | None = None,
+        failure: FailureKind | None = None,
+        error: str = "",
+    ) -> None:
+        progress = self.cells[self._trial_cell[trial]]
+        value = progress.ended(trial, state)
+        values = progress.records[trial].values
+        self._append(
+            EndEvent(
+                t=self._clock(),
+                trial=trial,
+                state=state,
+                value=value,
+                step=max(values) if values else 0,
+                metrics=dict(metrics or {}),
+                artifacts=artifacts,
+                failure=failure,
+                error=error,
+            )
+        )
+        self._conclude(progress)
+
+    def _conclude_all(self) -> None:
+        for progress in self.cells.values():
+            self._conclude(progress)
+
+    def _conclude(self, progress: CellProgress) -> None:
+        end = progress.conclude()
+        if end is None:
+            return
+        event = CellEndEvent(
+            t=self._clock(),
+            cell=progress.cell.id,
+            state=end.state,
+            replicates=list(end.replicates),
+            chosen=dict(end.chosen),
+            reason=end.reason,
+        )
+        known = self._known_ends.get(progress.cell.id)
+        if known is None or dataclasses.replace(event, t=known.t) != known:
+            self._append(event)
+        if end.state == "failed":
+            self._fail_dependents(progress)
+
+    def _fail_dependents(self, failed: CellProgress) -> None:
+        for progress in self.cells.values():
+            if failed.cell.id in progress.cell.needs.values() and progress.end is None:
+                end = progress.fail(f"needs {failed.cell.name}, which failed")
+                self._append(
+                    CellEndEvent(
+                        t=self._clock(),
+                        cell=progress.cell.id,
+                        state=end.state,
+                        replicates=[],
+                        chosen={},
+                        reason=end.reason,
+                    )
+                )
+                self._fail_dependents(progress)
+
+    def _append(self, event: Event) -> None:
+        self.ledger.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def _replay(self) -> None:
+        for _, event in self.ledger.read():
+            self._replay_event(event)
+        for progress in self.cells.values():
+            progress.replay_done()
+
+    def _replay_event(self, event: Event) -> None:
+        if isinstance(event, CellEvent):
+            self._known_cells[event.cell] = event
+        elif isinstance(event, CellEndEvent):
+            self._known_ends[event.cell] = event
+        elif isinstance(event, StartEvent):
+            if event.cell in self.cells:
+                self._trial_cell[event.trial] = event.cell
+                self.cells[event.cell].replay_start(event)
+        elif isinstance(event, (ReportEvent, EndEvent)) and event.trial in self._trial_cell:
+            progress = self.cells[self._trial_cell[event.trial]]
+            if isinstance(event, EndEvent):
+                progress.replay_end(event)
+                return
+            value = event.metrics.get(progress.cell.objective.metric, math.nan)
+            if math.isfinite(value):
+                progress.reported(event.trial, event.step, value)
+
+    def _cell_event(self, cell: PlannedCell) -> CellEvent:
+        return CellEvent(
+            t=self._clock(),
+            cell=cell.id,
+            name=cell.name,
+            places=[canonical(place) for place in cell.places],
+            trainable=cell.config.trainable,
+            version=cell.config.version,
+            recipe=cell.recipe,
+            config={k: canonical(v) for k, v in flatten(cell.config).items()},
+            objective={"metric": cell.objective.metric, "mode": cell.objective.mode},
+            space=canonical(cell.space),
+            data=[dict(d) for d in cell.data],
+            weights=[dict(w) for w in cell.weights],
+        )
+
+
+def _start_event(work: Work, t: int) -> StartEvent:
+    return StartEvent(
+        t=t,
+        trial=work.trial,
+        cell=work.cell,
+        phase=work.phase,
+        index=work.index,
+        seed=work.seed,
+        config=dict(work.flat_config),
+        params=dict(work.params),
+        attempt=work.attempt,
+    )

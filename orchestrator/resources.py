@@ -1,0 +1,74 @@
+"""What fits: how many trials a cluster can hold at once, worked out before any of them waits."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.settings import Settings
+from trainables.errors import ResourceError
+
+DRIVER_CPUS = 0.01
+"""Share of a trial that only drives a Ray Train group; Ray refuses 0."""
+
+Node = Mapping[str, float]
+
+
+def local_node() -> dict[str, float]:
+    """Return what a local Ray cluster would offer, without starting or importing it."""
+    return {
+        "CPU": float(len(os.sched_getaffinity(0))),
+        "GPU": float(len(list(Path("/dev").glob("nvidia[0-9]*")))),
+    }
+
+
+def trial_slots(settings: Settings, nodes: Sequence[Node]) -> int:
+    """Return how many trials run at once without ever waiting for each other's workers.
+
+    Raises:
+        ResourceError: not even one fits; the message says what is asked and what there is.
+    """
+    workers = sum(_workers_on(settings, node) for node in nodes)
+    slots = workers // settings.workers_per_trial
+    if settings.workers_per_trial > 1:
+        slots = _leave_room_for_drivers(settings, nodes, slots)
+    if slots < 1:
+        raise ResourceError(_too_much(settings, nodes))
+    return min(slots, settings.max_concurrent) if settings.max_concurrent else slots
+
+
+def _workers_on(settings: Settings, node: Node) -> int:
+    fits = math.inf
+    for name, share in (("CPU", settings.cpus_per_worker), ("GPU", settings.gpus_per_worker)):
+        if share > 0:
+            fits = min(fits, _whole(node.get(name, 0.0), share))
+    return int(fits)
+
+
+def _whole(have: float, share: float) -> float:
+    # A share of one GPU cannot straddle two of them.
+    if share < 1 and have >= 1:
+        return math.floor(have) * math.floor(1 / share + 1e-9)
+    return math.floor(have / share + 1e-9)
+
+
+def _leave_room_for_drivers(settings: Settings, nodes: Sequence[Node], slots: int) -> int:
+    cpus = sum(node.get("CPU", 0.0) for node in nodes)
+    per_trial = settings.workers_per_trial * settings.cpus_per_worker + DRIVER_CPUS
+    return min(slots, math.floor(cpus / per_trial + 1e-9))
+
+
+def _too_much(settings: Settings, nodes: Sequence[Node]) -> str:
+    asked = (
+        f"{settings.workers_per_trial} worker(s) of {settings.cpus_per_worker:g} CPU "
+        f"and {settings.gpus_per_worker:g} GPU"
+    )
+    if settings.workers_per_trial > 1:
+        asked += f" plus {DRIVER_CPUS} CPU to drive them"
+    have = ", ".join(f"{n.get('CPU', 0.0):g} CPU + {n.get('GPU', 0.0):g} GPU" for n in nodes)
+    return (
+        f"a trial asks for {asked}, which no placement can satisfy on: {have or 'no node'}. "
+        f"Lower --workers-per-trial, --cpus-per-worker or --gpus-per-worker."
+    )

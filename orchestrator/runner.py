@@ -1,0 +1,244 @@
+"""Run a plan: one Tuner over the study's queue, with tracking beside it.
+
+The state that matters is in the ledger before anything else sees it, so a run that ends for any
+reason (done, Ctrl-C, time budget, SIGKILL) is resumed by running it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from orchestrator.events import EndEvent, Event
+from orchestrator.ledger import Ledger
+from orchestrator.plan import Plan
+from orchestrator.progress import ProgressView
+from orchestrator.provenance import provenance
+from orchestrator.queue import StudyQueue
+from orchestrator.resources import DRIVER_CPUS, local_node, trial_slots
+from orchestrator.settings import Settings
+from orchestrator.tracking import Tracker, init_store
+from orchestrator.trial import TrialEnvironment, make_trial_function
+from trainables.errors import ResourceError, StorageError
+
+_DRAIN_S = 60.0
+"""How long the end of a run waits for the tracking store to take what it has not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Args:
+        finished: every cell ended; False after an interruption or the time budget.
+        ran: trials that ended in this session.
+        failed_cells: names and reasons.
+        undelivered: events the tracking store has not taken yet; they go out at the next run.
+    """
+
+    finished: bool
+    ran: int
+    failed_cells: dict[str, str]
+    undelivered: int
+
+
+def study_folder(settings: Settings, study: str) -> Path:
+    """Return the folder that holds one study's ledger, trials and report."""
+    return settings.storage / study
+
+
+def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
+    """Run what is left of a plan.
+
+    Raises:
+        PlanError: the plan has problems.
+        StorageError: the storage cannot be written, or another driver runs this study.
+        TrackingError: the tracking URI cannot be used.
+        ResourceError: a trial can never be placed.
+    """
+    plan.require_runnable()
+    if not settings.address:
+        trial_slots(settings, [local_node()])
+    folder = study_folder(settings, plan.study.name)
+    with _sole_driver(folder):
+        init_store(settings.tracking_uri)
+        ledger = Ledger(folder / "ledger.jsonl")
+        queue = StudyQueue(plan, ledger)
+        tracker = Tracker(
+            ledger.path, settings.tracking_uri, plan.study.name, folder / "tracking.json"
+        )
+        ended: list[str] = []
+        queue.listen(lambda event: _on_event(event, folder, tracker, ended))
+        tracker.start()
+        try:
+            queue.open_session(plan.selection.to_json(), provenance())
+            if not queue.finished:
+                _fit(queue, settings, folder, console)
+        finally:
+            undelivered = _drain(tracker, console)
+            ledger.close()
+    failed = {
+        p.cell.name: p.end.reason
+        for p in queue.cells.values()
+        if p.end is not None and p.end.state == "failed"
+    }
+    return Outcome(
+        finished=queue.finished, ran=len(ended), failed_cells=failed, undelivered=undelivered
+    )
+
+
+@contextmanager
+def _sole_driver(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StorageError(
+            f"storage {folder} cannot be written ({error.strerror}): "
+            f"choose another with --storage or fix its permissions"
+        ) from error
+    lock = FileLock(folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StorageError(
+            f"another run of this study is active on {folder}: wait for it, or stop it first"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _on_event(event: Event, folder: Path, tracker: Tracker, ended: list[str]) -> None:
+    tracker.wake()
+    if isinstance(event, EndEvent):
+        ended.append(event.trial)
+        # An ended trial is never resumed; its artifacts stay.
+        shutil.rmtree(folder / "trials" / event.trial / "checkpoints", ignore_errors=True)
+        shutil.rmtree(folder / "train" / event.trial, ignore_errors=True)
+
+
+def _drain(tracker: Tracker, console: Console) -> int:
+    if tracker.undelivered:
+        console.print(f"[dim]handing {tracker.undelivered} records to the tracking store[/]")
+    undelivered = tracker.drain(_DRAIN_S)
+    tracker.close()
+    return undelivered
+
+
+def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) -> None:
+    _quiet_environment()
+    import ray
+
+    from orchestrator.scheduler import StudyScheduler
+    from orchestrator.searcher import StudySearcher
+
+    with _ray_cluster(settings):
+        slots = trial_slots(settings, [n["Resources"] for n in ray.nodes() if n["Alive"]])
+        console.print(f"[dim]{queue.remaining} trials to run, {slots} at a time[/]")
+        from ray import tune
+
+        environment = TrialEnvironment(
+            folder=folder,
+            locations=settings.locations,
+            workers=settings.workers_per_trial,
+            cpus_per_worker=settings.cpus_per_worker,
+            gpus_per_worker=settings.gpus_per_worker,
+        )
+        tuner = tune.Tuner(
+            tune.with_resources(make_trial_function(environment), _trial_resources(settings)),
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearcher(queue),
+                scheduler=StudyScheduler(queue),
+                num_samples=-1,
+                max_concurrent_trials=slots,
+                time_budget_s=settings.time_budget_s or None,
+                reuse_actors=settings.workers_per_trial == 1,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(folder),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=settings.max_retries),
+            ),
+        )
+        view = ProgressView(queue, console)
+        with _terminate_as_interrupt(), view.live():
+            tuner.fit()
+        shutil.rmtree(folder / "tune", ignore_errors=True)
+
+
+def _trial_resources(settings: Settings) -> Any:
+    if settings.workers_per_trial > 1:
+        return {"cpu": DRIVER_CPUS}
+    return {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
+
+
+def _quiet_environment() -> None:
+    """Set, before Ray is imported, what it reads from the environment."""
+    defaults = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+        # The ledger is the state; Tune's own snapshots would only cost time.
+        "TUNE_GLOBAL_CHECKPOINT_S": str(10**9),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _ray_cluster(settings: Settings) -> Iterator[None]:
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(
+            address=settings.address or "local",
+            # Ray Train frees the workers of a stopped trial through the dashboard's state API.
+            include_dashboard=None if settings.address else settings.workers_per_trial > 1,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = settings.address or "a local cluster"
+        raise ResourceError(f"cannot reach Ray at {where}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM (Slurm, Kubernetes) end the run as Ctrl-C does: resumable, exit code set."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def on_terminate(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, on_terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,49 @@
+"""The one Tune scheduler: passes what trials say to the queue and tells Tune what to stop.
+
+ASHA itself is per cell (``brackets.py``); the order in which trials start is the queue's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from orchestrator.messages import Failure, Final, Report, unpack, unpack_work
+from orchestrator.queue import StudyQueue
+
+
+class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Feed results to the queue; stop what the cell's ASHA brackets stop.
+
+    Args:
+        queue: the study's queue, shared with the searcher.
+    """
+
+    def __init__(self, queue: StudyQueue) -> None:
+        super().__init__()
+        self._queue = queue
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ARG002
+        """Return STOP or CONTINUE for a result. Tune repeats the last one when a trial returns."""
+        message = unpack(result)
+        trial_id = unpack_work(trial.config).trial
+        if message is None or not self._queue.record(trial_id).running:
+            return str(TrialScheduler.CONTINUE)
+        if isinstance(message, Report):
+            if self._queue.on_report(trial_id, message.step, message.metrics):
+                self._queue.on_stopped(trial_id)
+                return str(TrialScheduler.STOP)
+        elif isinstance(message, Final):
+            artifacts = f"trials/{trial_id}/artifacts" if message.artifacts else None
+            self._queue.on_complete(trial_id, message.metrics, artifacts)
+        elif isinstance(message, Failure):
+            self._queue.on_failure(trial_id, message.kind, message.error)
+        return str(TrialScheduler.CONTINUE)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing: the ledger holds the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing: the queue was rebuilt from the ledger."""

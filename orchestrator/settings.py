@@ -1,0 +1,171 @@
+"""Where things are and what a trial may use: one file, the environment, the command line.
+
+Later wins: built-in defaults, ``xenograft.toml`` in the working directory, ``XENOGRAFT_*``
+environment variables, command-line options. None of it enters the identity of a cell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from trainables.context import Locations
+from trainables.errors import ConfigError, did_you_mean
+
+FILE_NAME = "xenograft.toml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Resolved settings. Relative paths are taken from the working directory, then made absolute.
+
+    Args:
+        storage: folder of ledgers, trials, checkpoints, the shared store and reports. On a
+            cluster, a folder that every node sees under the same path.
+        data: folder of prepared data sets (default: ``<storage>/data``).
+        weights: folder searched for weight files (default: ``<storage>/weights``).
+        tracking_uri: MLflow store (default: a sqlite file in the storage).
+        hub: 'online' allows fetching weights from a model hub while planning.
+        address: Ray cluster to use; empty starts a local one.
+        workers_per_trial: DDP ranks of one trial.
+        cpus_per_worker, gpus_per_worker: what one rank holds; fractions share a device.
+        max_concurrent: trials at once; 0 means as many as fit.
+        time_budget_s: stop handing out work after this many seconds; 0 means no limit.
+        max_retries: attempts more for a trial whose worker or node died.
+    """
+
+    storage: Path = Path("xenograft_runs")
+    data: Path = Path()
+    weights: Path = Path()
+    tracking_uri: str = ""
+    hub: Literal["offline", "online"] = "offline"
+    address: str = ""
+    workers_per_trial: int = 1
+    cpus_per_worker: float = 1.0
+    gpus_per_worker: float = 0.0
+    max_concurrent: int = 0
+    time_budget_s: float = 0.0
+    max_retries: int = 2
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, got {value}")
+        if self.cpus_per_worker == 0 and self.gpus_per_worker == 0:
+            raise ConfigError("cpus_per_worker and gpus_per_worker cannot both be 0")
+        if self.gpus_per_worker > 1 and self.gpus_per_worker != int(self.gpus_per_worker):
+            raise ConfigError(
+                f"gpus_per_worker above 1 must be whole, got {self.gpus_per_worker}: "
+                f"a worker holds whole GPUs or a share of one"
+            )
+
+    @property
+    def locations(self) -> Locations:
+        """What a trial needs to know of them."""
+        return Locations(
+            data=self.data, weights=self.weights, store=self.storage / "store", hub=self.hub
+        )
+
+
+_LEAST = {
+    "workers_per_trial": 1,
+    "cpus_per_worker": 0,
+    "gpus_per_worker": 0,
+    "max_concurrent": 0,
+    "time_budget_s": 0,
+    "max_retries": 0,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved:
+    """Settings and, for each, where its value came from."""
+
+    settings: Settings
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+def resolve(
+    options: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Resolved:
+    """Merge defaults, the settings file, the environment and command-line options (None = unset).
+
+    Raises:
+        ConfigError: an unknown name or a value of the wrong type, naming file or variable.
+    """
+    environment = os.environ if environment is None else environment
+    folder = Path.cwd() if folder is None else folder
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(hints, "default")
+    layers = [*_file_layer(folder / FILE_NAME, hints), *_environment_layer(environment, hints)]
+    layers += [
+        (name, value, f"--{name.replace('_', '-')}") for name, value in (options or {}).items()
+    ]
+    for name, value, source in layers:
+        if value is not None:
+            values[name] = _coerce(value, hints[name], source)
+            origin[name] = source
+    settings = _absolute(Settings(**values), folder)
+    return Resolved(settings=settings, origin=origin)
+
+
+def _file_layer(path: Path, hints: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    if not path.exists():
+        return []
+    try:
+        content = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: {error}") from None
+    for name in content:
+        if name not in hints:
+            raise ConfigError(f"{path.name}: no setting '{name}'.{did_you_mean(name, hints)}")
+    return [(name, value, f"{path.name}: {name}") for name, value in content.items()]
+
+
+def _environment_layer(
+    environment: Mapping[str, str], hints: Mapping[str, Any]
+) -> list[tuple[str, Any, str]]:
+    layer = []
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith("XENOGRAFT_"):
+            continue
+        name = variable.removeprefix("XENOGRAFT_").lower()
+        if name not in hints:
+            raise ConfigError(
+                f"environment variable {variable}: no such setting.{did_you_mean(name, hints)}"
+            )
+        layer.append((name, value, variable))
+    return layer
+
+
+def _coerce(value: Any, hint: Any, source: str) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].lower()
+        raise ConfigError(f"{source}: {problem}, got {value!r}") from None
+
+
+def _absolute(settings: Settings, folder: Path) -> Settings:
+    storage = (folder / settings.storage.expanduser()).resolve()
+    unset = Path()
+    data = settings.data.expanduser()
+    weights = settings.weights.expanduser()
+    return dataclasses.replace(
+        settings,
+        storage=storage,
+        data=storage / "data" if data == unset else (folder / data).resolve(),
+        weights=storage / "weights" if weights == unset else (folder / weights).resolve(),
+        tracking_uri=settings.tracking_uri or f"sqlite:///{storage / 'mlflow.db'}",
+    )

@@ -1,0 +1,186 @@
+"""The bridge between a Tune trial and a trainable: in process, or as ranks of a Ray Train group.
+
+Runs on the worker. Whatever the trainable raises becomes a message, so the worker survives it and
+serves the next trial; only the death of a worker reaches Tune as an error, which Tune retries.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cell_progress import Work
+from orchestrator.events import FailureKind
+from orchestrator.messages import Failure, Final, Message, Report, pack, unpack_work
+from trainables.context import Context, Locations, NonFiniteLossError
+from trainables.errors import DatasetError, ResourceError, XenograftError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEnvironment:
+    """What every trial of a run shares: folders and resources, nothing of identity."""
+
+    folder: Path
+    """The study's folder."""
+    locations: Locations
+    workers: int
+    cpus_per_worker: float
+    gpus_per_worker: float
+
+
+def make_trial_function(environment: TrialEnvironment) -> Callable[[Mapping[str, Any]], None]:
+    """Return the function Tune runs for each trial."""
+
+    def xenograft_trial(config: Mapping[str, Any]) -> None:
+        work = unpack_work(config)
+        if environment.workers == 1:
+            _run_in_process(work, environment)
+        else:
+            _run_distributed(work, environment)
+
+    return xenograft_trial
+
+
+def _run_in_process(work: Work, environment: TrialEnvironment) -> None:
+    from ray import tune
+
+    def emit(message: Message) -> None:
+        tune.report(pack(message))
+
+    _run(work, environment, emit, rank=0, world_size=1)
+
+
+def _run_distributed(work: Work, environment: TrialEnvironment) -> None:
+    # Without these a report waits 2 s for the controller's poll, and a watcher process idles.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")
+    from ray import tune
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.tune.integration.ray_train import TuneReportCallback
+
+    resources = {"CPU": environment.cpus_per_worker}
+    if environment.gpus_per_worker:
+        resources["GPU"] = environment.gpus_per_worker
+    trainer = TorchTrainer(
+        _make_rank_function(work, environment),
+        scaling_config=ScalingConfig(
+            num_workers=environment.workers,
+            use_gpu=environment.gpus_per_worker > 0,
+            resources_per_worker=resources,
+        ),
+        run_config=RunConfig(
+            name=work.trial,
+            storage_path=str(environment.folder / "train"),
+            callbacks=[TuneReportCallback()],
+            # Tune retries the whole trial: one place counts, and bugs are not retried.
+            failure_config=FailureConfig(max_failures=0),
+        ),
+    )
+    note = _failure_note(work, environment)
+    note.unlink(missing_ok=True)
+    try:
+        trainer.fit()
+    except Exception:
+        if not note.exists():
+            raise
+        tune.report(pack(Failure(**json.loads(note.read_text()))))
+
+
+def _make_rank_function(work: Work, environment: TrialEnvironment) -> Callable[[], None]:
+    def xenograft_rank() -> None:
+        import ray.train
+
+        def emit(message: Message) -> None:
+            ray.train.report(pack(message))
+
+        group = ray.train.get_context()
+        _run(
+            work, environment, emit, rank=group.get_world_rank(), world_size=group.get_world_size()
+        )
+
+    return xenograft_rank
+
+
+def _run(
+    work: Work,
+    environment: TrialEnvironment,
+    emit: Callable[[Message], None],
+    rank: int,
+    world_size: int,
+) -> None:
+    from trainables.registry import config_from, load_trainable
+
+    def send(step: int, metrics: Mapping[str, float]) -> None:
+        emit(Report(step=step, metrics=dict(metrics)))
+
+    try:
+        context = make_context(work, environment, rank, world_size)
+        context.send = send
+        config = config_from(work.trainable, work.config)
+        metrics = load_trainable(work.trainable).run(config, context)
+    except Exception as error:
+        failure = classify_failure(error)
+        if world_size == 1:
+            emit(failure)
+            return
+        # Ranks must fail together, so this one raises; the note tells the driver trial why.
+        note = _failure_note(work, environment)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(asdict(failure)))
+        raise
+    has_artifacts = (context.folder / "artifacts").is_dir()
+    emit(Final(metrics={k: float(v) for k, v in metrics.items()}, artifacts=has_artifacts))
+
+
+def _failure_note(work: Work, environment: TrialEnvironment) -> Path:
+    return environment.folder / "trials" / work.trial / "failure.json"
+
+
+def make_context(work: Work, environment: TrialEnvironment, rank: int, world_size: int) -> Context:
+    """Make the trainable's context on this worker.
+
+    Raises:
+        ResourceError: a GPU was asked for and torch sees none.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, int(environment.cpus_per_worker)))
+    device = "cpu"
+    if environment.gpus_per_worker > 0:
+        if not torch.cuda.is_available():
+            raise ResourceError("the trial holds a GPU but torch sees none: check driver and build")
+        device = "cuda"
+    trials = environment.folder / "trials"
+    return Context(
+        trial_id=work.trial,
+        seed=work.seed,
+        folder=trials / work.trial,
+        locations=environment.locations,
+        final=work.phase == "replicate",
+        inputs={name: trials / trial / "artifacts" for name, trial in work.inputs.items()},
+        rank=rank,
+        world_size=world_size,
+        device=device,
+    )
+
+
+def classify_failure(error: Exception) -> Failure:
+    """Return the failure's kind, with a message for user errors and a traceback for bugs."""
+    kind: FailureKind = "bug"
+    if isinstance(error, NonFiniteLossError):
+        kind = "nan"
+    elif isinstance(error, DatasetError):
+        kind = "data"
+    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        kind = "out_of_memory"
+    if isinstance(error, XenograftError):
+        return Failure(kind=kind, error=str(error))
+    text = "".join(traceback.format_exception(error))
+    return Failure(kind=kind, error=text[-4000:])
