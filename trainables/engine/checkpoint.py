@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from trainables.context import State
+from trainables.data.atomic_file import sha256_of, sync
 from trainables.engine.state_tree import pack, unpack
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def save_checkpoint(folder: Path, step: int, state: State, keep: int = 2) -> Non
         # Only a damaged checkpoint is ever written again. A rename cannot replace a full folder.
         shutil.rmtree(final)
     building.rename(final)
-    _sync(folder)
+    sync(folder)
     for old in _newest_first(folder)[keep:]:
         shutil.rmtree(old)
 
@@ -78,13 +78,13 @@ def _write(folder: Path, state: State) -> None:
     text = json.dumps(tree, separators=(",", ":"), allow_nan=False)
     index = {
         "size": (folder / _TENSORS).stat().st_size,
-        "sha256": _sha256(folder / _TENSORS),
+        "sha256": sha256_of(folder / _TENSORS),
         "tree_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "tree": text,
     }
     (folder / _TREE).write_text(json.dumps(index))
     for path in (folder / _TENSORS, folder / _TREE, folder):
-        _sync(path)
+        sync(path)
 
 
 def _read(folder: Path) -> State:
@@ -96,22 +96,9 @@ def _read(folder: Path) -> State:
         size = (folder / _TENSORS).stat().st_size
         if size != index["size"]:
             raise _DamagedError(f"{_TENSORS} has {size} bytes instead of {index['size']}")
-        if _sha256(folder / _TENSORS) != index["sha256"]:
+        if sha256_of(folder / _TENSORS) != index["sha256"]:
             raise _DamagedError(f"{_TENSORS} was altered")
         state: Any = unpack(json.loads(text), load_file(folder / _TENSORS))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise _DamagedError(f"{type(error).__name__}: {error}") from error
     return dict(state)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

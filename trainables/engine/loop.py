@@ -39,13 +39,13 @@ class Training(Generic[BatchT]):
         cases: size of the training set.
         batches: index batches -> one batch each, on the device, in the same order.
         loss: model and batch -> mean loss over the batch's cases.
-        evaluate: model -> ``val/...`` metrics, the same on every rank.
+        evaluate: ``val/...`` metrics of the model as it is, the same on every rank.
     """
 
     cases: int
     batches: Callable[[Sequence[Tensor]], Iterator[BatchT]]
     loss: Callable[[nn.Module, BatchT], Tensor]
-    evaluate: Callable[[nn.Module], dict[str, float]]
+    evaluate: Callable[[], dict[str, float]]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,10 +57,8 @@ class Best:
     model: State
 
 
-def fit(
-    model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context
-) -> tuple[nn.Module, Best]:
-    """Train, report every epoch (step = epoch, from 1), and return the model at its best epoch.
+def fit(model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context) -> Best:
+    """Train in place, report every epoch (step = epoch, from 1), end at the best epoch's state.
 
     Raises:
         NonFiniteLossError: the loss of an epoch is NaN or infinite.
@@ -69,7 +67,7 @@ def fit(
     run = _Run(model, training, config, context)
     for epoch in range(run.resume() + 1, config.epochs + 1):
         run.epoch(epoch)
-    return run.at_best()
+    return run.load_best()
 
 
 class _Run(Generic[BatchT]):
@@ -121,7 +119,7 @@ class _Run(Generic[BatchT]):
         loss = self._train(epoch)
         train_s = time.perf_counter() - started
         self.context.require_finite(loss, epoch)
-        metrics = self.training.evaluate(self.model)
+        metrics = self.training.evaluate()
         self._keep_best(epoch, metrics)
         metrics |= {
             "train/loss": loss,
@@ -171,10 +169,10 @@ class _Run(Generic[BatchT]):
             value = metrics[name] if metrics[name] == metrics[name] else float("-inf")
             self.best = Best(value=value, epoch=epoch, model=model)
 
-    def at_best(self) -> tuple[nn.Module, Best]:
+    def load_best(self) -> Best:
         assert self.best is not None  # config.epochs >= 1
         self.model.load_state_dict(self.best.model)
-        return self.model, self.best
+        return self.best
 
 
 def is_convolutional(model: nn.Module) -> bool:
