@@ -1,0 +1,102 @@
+"""Logistic regression on standardised features, by scikit-learn's L-BFGS.
+
+Legend: n cases, d feature width, k classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from trainables.data.card import Task
+from trainables.errors import DatasetError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinearProbe:
+    """Logits are ``feats_nd @ weight_kd.T + bias_k``; the standardisation is folded in.
+
+    Args:
+        converged: the solver met its tolerance before ``max_iter``.
+    """
+
+    weight_kd: Tensor
+    bias_k: Tensor
+    converged: bool
+
+    def logits(self, feats_nd: Tensor) -> Tensor:
+        """Return logits_nk."""
+        return feats_nd @ self.weight_kd.T + self.bias_k
+
+
+def fit_logistic(
+    feats_nd: Tensor,
+    labels: Array,
+    *,
+    task: Task,
+    classes: tuple[str, ...],
+    inverse_l2: float,
+    max_iter: int,
+) -> LinearProbe:
+    """Fit one multinomial model, or one binary model per label for a multilabel task.
+
+    Args:
+        inverse_l2: scikit-learn's C: the weight of the data against the penalty.
+
+    Raises:
+        DatasetError: a class has no training case (or, multilabel, nothing but cases).
+    """
+    feats = feats_nd.double().numpy()
+    mean, sd = feats.mean(axis=0), feats.std(axis=0)
+    sd[sd == 0] = 1.0  # a constant feature stays zero after centring
+    x_nd = (feats - mean) / sd
+    targets = [labels] if task == "multiclass" else list(labels.T.astype(np.int64))
+    _check_classes(targets, classes, task)
+    fitted = [_fit(x_nd, target, inverse_l2, max_iter) for target in targets]
+    weight, bias = _stacked(fitted, task)
+    weight = weight / sd
+    return LinearProbe(
+        weight_kd=torch.from_numpy(weight).float(),
+        bias_k=torch.from_numpy(bias - weight @ mean).float(),
+        converged=all(int(model.n_iter_.max()) < max_iter for model in fitted),
+    )
+
+
+def _check_classes(targets: list[Array], classes: tuple[str, ...], task: Task) -> None:
+    if task == "multiclass":
+        missing = [name for i, name in enumerate(classes) if not (targets[0] == i).any()]
+    else:
+        pairs = zip(classes, targets, strict=True)
+        missing = [name for name, target in pairs if len(np.unique(target)) < 2]
+    if missing:
+        raise DatasetError(
+            f"the training pictures do not tell {missing} apart: a class needs cases with and "
+            "without it; raise data.limit"
+        )
+
+
+def _fit(x_nd: Array, target: Array, inverse_l2: float, max_iter: int) -> LogisticRegression:
+    model = LogisticRegression(C=inverse_l2, max_iter=max_iter)
+    with warnings.catch_warnings():
+        # Reported as a number instead.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(x_nd, target)
+
+
+def _stacked(fitted: list[LogisticRegression], task: Task) -> tuple[Array, Array]:
+    weight = np.concatenate([model.coef_ for model in fitted])
+    bias = np.concatenate([model.intercept_ for model in fitted])
+    if task == "multiclass" and len(weight) == 1:
+        # Two classes have one logit, that of the second; the first one's is zero.
+        weight, bias = np.vstack([0 * weight, weight]), np.append(0 * bias, bias)
+    return weight, bias

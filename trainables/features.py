@@ -1,0 +1,94 @@
+"""Frozen features, computed once per weights, pictures, transform and layer, for all trials.
+
+Legend: n pictures, d feature width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.config import BackboneRef, canonical, seed_from
+from trainables.context import Context
+from trainables.data.artifact_store import load_arrays, save_arrays
+from trainables.data.image_set import ImageSet
+from trainables.data.transforms import EvalTransform
+from trainables.engine.evaluation import predict_logits
+from trainables.models.backbone import Backbone
+from trainables.models.factory import create_backbone
+from trainables.models.weights import require_weights
+
+POOLED = "pooled"
+"""The backbone's own pooled feature; any other layer is a block's output averaged over places."""
+
+_VERSION = 1  # raised when the same pictures and weights would give other features
+_BATCH_SIZE = 64
+_FILE = "features.safetensors"
+
+
+def frozen_features(
+    backbone: BackboneRef,
+    images: ImageSet,
+    transform: EvalTransform,
+    context: Context,
+    layer: str = POOLED,
+) -> Tensor:
+    """Return feats_nd, float32 on the CPU, from the store or by running the frozen backbone once.
+
+    Raises:
+        WeightsError: the weights are not here.
+        SelectionError: the backbone has no such layer.
+        StorageError: the store cannot be written.
+    """
+    status = require_weights(backbone, context.locations)
+    seed = feature_seed(backbone, context) if status.kind == "random" else None
+    key = {
+        "weights": status.digest,
+        "seed": seed,
+        "images": images.identity(),
+        "transform": canonical(transform),
+        "layer": layer,
+        "version": _VERSION,
+    }
+
+    def build(folder: Path) -> None:
+        model = create_backbone(backbone, context.locations, seed or 0, transform.size_px)
+        feats_nd = _extract(model, layer, images, transform, context)
+        save_arrays(folder / _FILE, {"feats_nd": feats_nd.numpy()})
+
+    entry = context.store.get_or_build("features", key, build)
+    return torch.from_numpy(load_arrays(entry / _FILE)["feats_nd"])
+
+
+def feature_seed(backbone: BackboneRef, context: Context) -> int:
+    """Return the seed of random weights: one for each replicate, one for all search trials.
+
+    Search compares probes on the same features; replicates show how much the draw matters.
+    """
+    return seed_from("features", backbone, context.seed if context.final else "search")
+
+
+def _extract(
+    model: Backbone, layer: str, images: ImageSet, transform: EvalTransform, context: Context
+) -> Tensor:
+    # The store lets one process build while the others wait, so the work is not shared out.
+    alone = dataclasses.replace(context, rank=0, world_size=1)
+    module = (model if layer == POOLED else _Layer(model, layer)).to(context.device)
+    feats_nd, _ = predict_logits(module, images, transform, _BATCH_SIZE, "fp32", alone)
+    return feats_nd
+
+
+class _Layer(nn.Module):
+    """One block of a backbone, averaged over the places of its map or over its tokens."""
+
+    def __init__(self, backbone: Backbone, layer: str) -> None:
+        super().__init__()
+        self.backbone, self.layer = backbone, layer
+
+    def forward(self, x_nchw: Tensor) -> Any:
+        output = self.backbone.layer_features(x_nchw, [self.layer])[self.layer]
+        return output.mean(dim=(2, 3)) if output.dim() == 4 else output.mean(dim=1)

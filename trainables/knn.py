@@ -1,0 +1,54 @@
+"""k nearest neighbours on the frozen features of a backbone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from trainables.config import BackboneRef, DataRef
+from trainables.context import Context
+from trainables.errors import ConfigError
+from trainables.shift import check_shift
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """Neighbours by cosine similarity.
+
+    Args:
+        shift_domains: domains also tested on, at the end, as ``test_shift/``.
+        image_size_px: side of the square input; the backbone card's own when None.
+        k: neighbours that vote.
+        temperature: votes weigh exp(similarity / temperature), as in DINO; None: one vote each.
+    """
+
+    trainable: ClassVar[str] = "knn"
+    version: ClassVar[int] = 1
+
+    backbone: BackboneRef
+    data: DataRef
+    shift_domains: tuple[str, ...] = ()
+    image_size_px: int | None = None
+    k: int = 20
+    temperature: float | None = 0.07
+
+    def __post_init__(self) -> None:
+        check_shift(self.data, self.shift_domains)
+        if self.image_size_px is not None and self.image_size_px < 1:
+            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        if self.k < 1:
+            raise ConfigError(f"k must be >= 1, got {self.k}")
+        if self.temperature is not None and not self.temperature > 0:
+            raise ConfigError(f"temperature must be > 0, got {self.temperature}")
+
+
+def run(config: Config, context: Context) -> dict[str, float]:
+    """Score the validation pictures, report at step 1; replicates return test metrics.
+
+    Raises:
+        DatasetError, WeightsError: something the config names is not here or damaged.
+        ConfigError: a multilabel task, or fewer training pictures than neighbours.
+    """
+    from trainables.analyses.neighbours import score_and_test
+
+    return score_and_test(config, context)

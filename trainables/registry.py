@@ -1,0 +1,52 @@
+"""Trainables by name: adding one is adding a line here. Loading one imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+from trainables.config import from_mapping
+from trainables.context import Context
+from trainables.errors import SelectionError, did_you_mean
+
+TRAINABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "classify": "trainables.classify",
+        "knn": "trainables.knn",
+        "probe": "trainables.probe",
+    }
+)
+
+
+class Trainable(Protocol):
+    """What a trainable's module offers."""
+
+    Config: type[Any]
+    """Frozen dataclass with the class variables ``trainable`` and ``version``."""
+
+    def run(self, config: Any, context: Context) -> dict[str, float]:
+        """Do one trial and return its final metrics, empty for a search trial."""
+        ...
+
+
+def load_trainable(name: str) -> Trainable:
+    """Return the module of a trainable.
+
+    Raises:
+        SelectionError: there is none of that name.
+    """
+    if name not in TRAINABLES:
+        raise SelectionError(f"there is no trainable '{name}'.{did_you_mean(name, TRAINABLES)}")
+    return cast(Trainable, importlib.import_module(TRAINABLES[name]))
+
+
+def config_from(name: str, values: Mapping[str, Any]) -> Any:
+    """Rebuild a trainable's config from its canonical form.
+
+    Raises:
+        SelectionError: there is no such trainable.
+        ConfigError: the values are not a config of it.
+    """
+    return from_mapping(load_trainable(name).Config, values)
