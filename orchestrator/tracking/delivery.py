@@ -1,0 +1,144 @@
+"""What each kind of event does to the runs of a study.
+
+How a second delivery leaves no trace: a run is looked up by tag before it is made whenever an
+earlier attempt may have made it, metrics carry the time of their event and MLflow keeps one of
+equal (key, step, time, value), and everything else replaces itself with the same value.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.events import (
+    CellEndEvent,
+    CellEvent,
+    EndEvent,
+    Event,
+    ReportEvent,
+    StartEvent,
+)
+from orchestrator.tracking import entities, names
+from orchestrator.tracking.history import History
+from orchestrator.tracking.runs import Runs, RunStatus
+from orchestrator.tracking.state import DeliveryState
+from trainables.errors import TrackingError
+
+_STATUS: dict[str, RunStatus] = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+_MAX_ARTIFACT = 5 * 1024**2  # bytes; weights stay in the storage, the store gets what is read
+_ARTIFACT_TYPES = {".json", ".parquet"}
+
+
+class RunMissingError(TrackingError):
+    """An event belongs to a run the store does not have, because its beginning was refused."""
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """Turn events into run operations; reports wait in a buffer until their run is flushed.
+
+    Args:
+        folder: the study's folder, which artifact folders are relative to.
+        uncertain_until: up to this byte of the ledger, runs may exist that ``state`` lacks.
+    """
+
+    runs: Runs
+    state: DeliveryState
+    history: History
+    folder: Path
+    uncertain_until: int
+    buffers: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+
+    def deliver(self, offset: int, event: Event) -> None:
+        """Do, or buffer, what one event asks for."""
+        if isinstance(event, CellEvent):
+            self._open_cell(event, uncertain=offset <= self.uncertain_until)
+        elif isinstance(event, StartEvent):
+            self._open_trial(event, uncertain=offset <= self.uncertain_until)
+        elif isinstance(event, ReportEvent):
+            metrics = entities.metric_list(event.metrics, event.step, event.t)
+            self.buffers[event.trial].extend(metrics)
+        elif isinstance(event, EndEvent):
+            self._end_trial(event)
+        elif isinstance(event, CellEndEvent):
+            self._end_cell(event)
+        self.history.observe(event)
+
+    def flush(self, trial: str) -> None:
+        """Write a trial's buffered reports in one call."""
+        metrics = self.buffers.pop(trial, [])
+        if metrics:
+            self.runs.log(self._run_of(trial), metrics=metrics)
+
+    def _open_cell(self, event: CellEvent, uncertain: bool) -> None:
+        run = self.state.cells.get(event.cell)
+        if run is None and uncertain:
+            run = self.runs.find(names.CELL, event.cell)
+        tags = entities.cell_tags(event)
+        if run is None:
+            run = self.runs.make(event.name, event.t, {**tags, names.STATE: "running"})
+        self.state.cells[event.cell] = run
+        provenance = entities.provenance_tags(self.history.provenance)
+        params = entities.param_list(event.config)
+        self.runs.log(run, params=params, tags={**tags, **provenance})
+        self.runs.add_inputs(run, entities.dataset_inputs(event))
+
+    def _open_trial(self, event: StartEvent, uncertain: bool) -> None:
+        parent = self.state.cells.get(event.cell)
+        if parent is None:
+            raise RunMissingError(f"trial {event.trial} belongs to no cell the store has")
+        if event.cell in self.history.closed:
+            self.runs.reopen(parent)
+            self.runs.log(parent, tags={names.STATE: "running"})
+        run = self.state.trials.get(event.trial)
+        if run is None and (uncertain or event.attempt > 0):
+            run = self.runs.find(names.TRIAL, event.trial)
+        tags = entities.trial_tags(event, parent)
+        if run is None:
+            run = self.runs.make(entities.trial_name(event), event.t, tags)
+        else:
+            self.runs.reopen(run)
+        self.state.trials[event.trial] = run
+        provenance = entities.provenance_tags(self.history.provenance)
+        params = entities.param_list(event.config)
+        self.runs.log(run, params=params, tags={**tags, **provenance})
+
+    def _end_trial(self, event: EndEvent) -> None:
+        run = self._run_of(event.trial)
+        # Returned values must be the latest of their name, whatever step the objective came from.
+        step = max(event.step, self.history.steps.get(event.trial, event.step))
+        ended = entities.metric_list(entities.end_metrics(event), step, event.t)
+        reports = self.buffers.pop(event.trial, [])
+        self.runs.log(run, metrics=[*reports, *ended], tags=entities.end_tags(event))
+        if event.artifacts is not None:
+            for file in _uploadable(self.folder / event.artifacts):
+                self.runs.upload(run, file)
+        self.runs.end(run, _STATUS[event.state], event.t)
+        self.state.trials.pop(event.trial, None)
+
+    def _end_cell(self, event: CellEndEvent) -> None:
+        run = self.state.cells.get(event.cell)
+        if run is None:
+            raise RunMissingError(f"cell {event.cell} ended, but the store does not have it")
+        means = self.history.means(event.replicates)
+        means[names.N] = float(len(event.replicates))
+        metrics = entities.metric_list(means, 0, event.t)
+        self.runs.log(run, metrics=metrics, tags=entities.cell_end_tags(event))
+        self.runs.end(run, _STATUS[event.state], event.t)
+
+    def _run_of(self, trial: str) -> str:
+        run = self.state.trials.get(trial) or self.runs.find(names.TRIAL, trial)
+        if run is None:
+            raise RunMissingError(f"the store has no run of trial {trial}")
+        self.state.trials[trial] = run
+        return run
+
+
+def _uploadable(folder: Path) -> list[Path]:
+    return [
+        file
+        for file in sorted(folder.glob("*"))
+        if file.suffix in _ARTIFACT_TYPES and file.stat().st_size < _MAX_ARTIFACT
+    ]

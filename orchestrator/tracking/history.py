@@ -1,0 +1,59 @@
+"""What earlier events still mean for later ones: provenance, end metrics, last steps, closed cells.
+
+Rebuilt from the delivered part of the ledger when a driver starts, so nothing here is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from orchestrator.events import (
+    CellEndEvent,
+    EndEvent,
+    Event,
+    ReportEvent,
+    SessionEvent,
+    StartEvent,
+)
+
+
+@dataclass(kw_only=True)
+class History:
+    """The part of a ledger's past that tracking needs.
+
+    Args:
+        provenance: of the latest session.
+        ends: trial id -> the metrics it returned.
+        steps: trial id -> the last step it reported.
+        closed: cells that ended and had no trial started since.
+    """
+
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    ends: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+
+    def observe(self, event: Event) -> None:
+        """Take in the next event."""
+        if isinstance(event, ReportEvent):
+            self.steps[event.trial] = max(event.step, self.steps.get(event.trial, event.step))
+        elif isinstance(event, EndEvent):
+            if event.metrics:
+                self.ends[event.trial] = event.metrics
+        elif isinstance(event, StartEvent):
+            self.closed.discard(event.cell)
+        elif isinstance(event, CellEndEvent):
+            self.closed.add(event.cell)
+        elif isinstance(event, SessionEvent):
+            self.provenance = event.provenance
+
+    def means(self, trials: Iterable[str]) -> dict[str, float]:
+        """Return the mean over the trials of every metric that all of them returned."""
+        returned = [self.ends[trial] for trial in trials if trial in self.ends]
+        if not returned:
+            return {}
+        shared = set.intersection(*(set(metrics) for metrics in returned))
+        names = [name for name in returned[0] if name in shared]
+        return {name: fmean(metrics[name] for metrics in returned) for name in names}
