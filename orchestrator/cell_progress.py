@@ -82,7 +82,7 @@ class CellProgress:
     def __init__(self, cell: PlannedCell, sampler: SamplerName | None) -> None:
         self.cell = cell
         self.records: dict[str, TrialRecord] = {}
-        self.interrupted: list[Work] = []
+        self.interrupted: list[TrialRecord] = []
         self.end: CellEnd | None = None
         self.input_trials: dict[str, tuple[str, ...]] = {}
         self._duplicates = 0
@@ -106,7 +106,8 @@ class CellProgress:
     def next_work(self) -> Work | None:
         """Return the next trial to hand out, or None while there is nothing (now)."""
         if self.interrupted:
-            return self.interrupted.pop(0)
+            work = self.interrupted.pop(0).work
+            return self._work(work.phase, work.index, work.params, work.trial, work.attempt + 1)
         if self.end is not None:
             return None
         searched = self._of_phase("search")
@@ -228,14 +229,7 @@ class CellProgress:
 
     def replay_done(self) -> None:
         """Queue what was interrupted, to go on from its checkpoint."""
-        for record in self.records.values():
-            if record.running:
-                work = record.work
-                self.interrupted.append(
-                    self._work(
-                        work.phase, work.index, work.params, work.trial, attempt=work.attempt + 1
-                    )
-                )
+        self.interrupted = [record for record in self.records.values() if record.running]
 
     # Inside
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from orchestrator.selection import Selection
@@ -120,7 +121,7 @@ def make_plan(selection: Selection, locations: Locations, fetch: bool = False) -
     cells = study.cells(selection.only)
     _check_overrides(cells, selection.overrides)
     planner = _Planner(selection, locations, fetch and locations.hub == "online")
-    for cell in cells:
+    for cell in _in_order_of_need(cells):
         planner.add(cell)
     return Plan(
         study=study,
@@ -258,6 +259,23 @@ class _Planner:
         self.planned[planned.id] = dataclasses.replace(
             known, places=known.places + planned.places, budget=budget
         )
+
+
+def _in_order_of_need(cells: list[Cell]) -> list[Cell]:
+    """Return the cells with every cell after the ones it needs."""
+    by_key = {cell.key: cell for cell in cells}
+    graph: dict[str, list[str]] = {}
+    for cell in cells:
+        graph[cell.key] = [cell_key(r.experiment, r.levels) for r in cell.recipe.needs.values()]
+        for key in graph[cell.key]:
+            if key not in by_key:
+                raise ConfigError(f"cell {cell.key} needs {key}, which the study does not have")
+    try:
+        return [by_key[key] for key in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        raise ConfigError(
+            f"cells need each other in a circle: {' -> '.join(error.args[1])}"
+        ) from None
 
 
 def _twin_data(ref: DataRef) -> DataRef:

@@ -55,6 +55,7 @@ class StudyQueue:
         self.plan = plan
         self.ledger = ledger
         self._clock = clock
+        self._look_only = look_only
         self._listeners: list[Callable[[Event], None]] = []
         sampler = None if look_only else plan.selection.sampler
         self.cells = {c.id: CellProgress(c, sampler) for c in plan.cells}
@@ -85,7 +86,12 @@ class StudyQueue:
             known = self._known_cells.get(cell.id)
             if known is None or dataclasses.replace(event, t=known.t) != known:
                 self._append(event)
-        self._conclude_all()
+        self.conclude_all()
+
+    def conclude_all(self) -> None:
+        """End the cells that have all they need, in order of need."""
+        for progress in self.cells.values():
+            self._conclude(progress)
 
     @property
     def finished(self) -> bool:
@@ -213,12 +219,8 @@ class StudyQueue:
         )
         self._conclude(progress)
 
-    def _conclude_all(self) -> None:
-        for progress in self.cells.values():
-            self._conclude(progress)
-
     def _conclude(self, progress: CellProgress) -> None:
-        end = progress.conclude()
+        end = progress.conclude() if self._inputs_ready(progress) else None
         if end is None:
             return
         event = CellEndEvent(
@@ -252,6 +254,8 @@ class StudyQueue:
                 self._fail_dependents(progress)
 
     def _append(self, event: Event) -> None:
+        if self._look_only:
+            return
         self.ledger.append(event)
         for listener in self._listeners:
             listener(event)

@@ -45,8 +45,7 @@ def study_status(study: str, settings: Settings) -> dict[str, Any]:
     folder = study_folder(settings, plan.study.name)
     queue = StudyQueue(plan, Ledger(folder / "ledger.jsonl"), look_only=True)
     active = is_active(settings, plan.study.name)
-    for progress in queue.cells.values():
-        progress.conclude()
+    queue.conclude_all()
     return {
         "study": plan.study.name,
         "active": active,
