@@ -18,6 +18,7 @@ from trainables.data.artifact_store import load_arrays, save_arrays
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform
 from trainables.engine.evaluation import predict_logits
+from trainables.engine.placement import place
 from trainables.models.backbone import Backbone
 from trainables.models.factory import create_backbone
 from trainables.models.weights import require_weights
@@ -77,8 +78,10 @@ def _extract(
 ) -> Tensor:
     # The store lets one process build while the others wait, so the work is not shared out.
     alone = dataclasses.replace(context, rank=0, world_size=1)
-    module = (model if layer == POOLED else _Layer(model, layer)).to(context.device)
-    feats_nd, _ = predict_logits(module, images, transform, _BATCH_SIZE, "fp32", alone)
+    module = model if layer == POOLED else _Layer(model, layer)
+    feats_nd, _ = predict_logits(
+        place(module, context.device), images, transform, _BATCH_SIZE, "fp32", alone
+    )
     return feats_nd
 
 
