@@ -32,14 +32,15 @@ class Trainable(Protocol):
 
 
 def load_trainable(name: str) -> Trainable:
-    """Return the module of a trainable.
+    """Return the module of a trainable, by name or by its dotted name if it lives elsewhere.
 
     Raises:
         SelectionError: there is none of that name.
     """
-    if name not in TRAINABLES:
+    module = TRAINABLES.get(name, name if "." in name else None)
+    if module is None:
         raise SelectionError(f"there is no trainable '{name}'.{did_you_mean(name, TRAINABLES)}")
-    return cast(Trainable, importlib.import_module(TRAINABLES[name]))
+    return cast(Trainable, importlib.import_module(module))
 
 
 def config_from(name: str, values: Mapping[str, Any]) -> Any:
