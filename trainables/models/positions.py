@@ -22,6 +22,8 @@ def resize_positions(
 ) -> Tensor:
     """Return positions for ``n_target`` entries; prefix entries and equal sizes stay untouched.
 
+    So do positions that are no square grid: they are another model's, and strict loading says so.
+
     Args:
         style: bicubic with antialiasing, as timm and open_clip do, or as DINOv2's own code does.
     """
@@ -29,6 +31,8 @@ def resize_positions(
         return positions_nd
     prefix_nd, grid_nd = positions_nd[:n_prefix], positions_nd[n_prefix:]
     old, new = math.isqrt(len(grid_nd)), math.isqrt(n_target - n_prefix)
+    if positions_nd.ndim != 2 or old * old != len(grid_nd):
+        return positions_nd
     grid_1dhw = grid_nd.float().T.reshape(1, -1, old, old)
     if style == "dinov2":
         scale = (new + _DINOV2_OFFSET) / old

@@ -56,7 +56,7 @@ def load(backbone: Backbone, source: WeightsSource, path: Path) -> None:
     if card.position_resize is not None and _POSITIONS in state:
         n_target = trunk.get_parameter(_POSITIONS).shape[1]
         n_prefix: int = trunk.num_prefix_tokens
-        positions_nd = state[_POSITIONS][0]
+        positions_nd = state[_POSITIONS].squeeze(0)
         resized_nd = resize_positions(positions_nd, n_target, n_prefix, card.position_resize)
         state[_POSITIONS] = resized_nd[None]
     load_strictly(trunk, state, card, path)

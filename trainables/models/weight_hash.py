@@ -43,7 +43,7 @@ def _compute(path: Path) -> str:
 def _read(note: Path) -> dict[str, object] | None:
     try:
         known = json.loads(note.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return None
     return known if isinstance(known, dict) and "sha256" in known else None
 

@@ -1,0 +1,55 @@
+"""Architectures at full size, on the meta device: shapes without memory or time."""
+
+import importlib
+
+import pytest
+import torch
+
+from trainables.models.cards import BACKBONE_CARDS, get_backbone_card
+
+
+def build_on_meta(name: str, image_size_px: int | None = None):
+    card = get_backbone_card(name)
+    with torch.device("meta"):
+        return importlib.import_module(card.module).build(card, image_size_px or card.image_size_px)
+
+
+# Counted from the papers' own code; EfficientNet-Lite0: 4,652,008 with its classifier of
+# 1280 x 1000 + 1000.
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("resnet50", 23_508_032),
+        ("deit_s", 21_665_664),
+        ("dinov2_vit_b14", 85_724_928),
+        ("clip_vit_b16", 86_192_640),
+        ("efficientnet_lite0", 4_652_008 - 1_281_000),
+    ],
+)
+def test_parameters_match_the_publication(name, params):
+    backbone = build_on_meta(name)
+    assert sum(p.numel() for p in backbone.parameters()) == params
+    assert params / 1e6 == pytest.approx(backbone.card.params_m, abs=0.06)
+
+
+def test_dinov2_at_its_own_size_has_all_positions():
+    positions = build_on_meta("dinov2_vit_b14", 518).trunk.pos_embed
+    assert positions.shape == (1, 37 * 37 + 1, 768)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_blocks"),
+    [("resnet50", 16), ("deit_s", 12), ("dinov2_vit_b14", 12), ("clip_vit_b16", 12)],
+)
+def test_blocks_are_the_residual_blocks(name, n_blocks):
+    assert len(build_on_meta(name).blocks()) == n_blocks
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, card in BACKBONE_CARDS.items() if not card.is_twin]
+)
+def test_width_and_stem_are_the_card_s(name):
+    backbone = build_on_meta(name)
+    assert backbone.trunk.get_submodule(backbone.card.stem).in_channels == 3
+    x_nchw = torch.empty(1, 3, backbone.image_size_px, backbone.image_size_px, device="meta")
+    assert backbone(x_nchw).shape == (1, backbone.dim)
