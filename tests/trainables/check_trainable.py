@@ -1,0 +1,172 @@
+"""The contract of every trainable, as checks that a test calls with a tiny config.
+
+A trial here runs in this process, with a send() that records reports and can stop the trial the way
+the orchestrator does: by raising SystemExit out of a report.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from trainables.config import canonical
+from trainables.context import Context, Locations, State
+from trainables.registry import config_from, load_trainable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One trainable with a config that takes a second.
+
+    Args:
+        objective: what a study would select by.
+        steps: how many reports a whole trial makes.
+    """
+
+    config: Any
+    objective: str = "val/accuracy"
+    steps: int = 1
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a trial left behind, without timings."""
+
+    reports: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    stopped: bool = False
+    final: dict[str, float] = field(default_factory=dict)
+    checkpoint: tuple[int, State] | None = None
+    model: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def run_trial(
+    case: Case,
+    folder: Path,
+    locations: Locations,
+    *,
+    seed: int = 1,
+    final: bool = True,
+    stop_at: int | None = None,
+) -> Outcome:
+    """Run a trial, or go on with the one in the folder; ``stop_at`` ends it at a report."""
+    outcome = Outcome()
+
+    def send(step: int, metrics: Mapping[str, float]) -> None:
+        timeless = {k: v for k, v in metrics.items() if not k.startswith("perf/")}
+        outcome.reports.append((step, timeless))
+        if step == stop_at:
+            raise SystemExit
+
+    folder.mkdir(parents=True, exist_ok=True)
+    context = Context(
+        trial_id="trial", seed=seed, folder=folder, locations=locations, final=final, send=send
+    )
+    torch.rand(len(str(folder)))  # the global generator must not matter
+    try:
+        outcome.final = load_trainable(case.config.trainable).run(case.config, context)
+    except SystemExit:
+        outcome.stopped = True
+    outcome.checkpoint = context.resume()
+    weights = folder / "artifacts" / "model.safetensors"
+    outcome.model = load_file(weights) if weights.exists() else {}
+    return outcome
+
+
+def check_reports(case: Case, outcome: Outcome) -> None:
+    """Every step from 1 is reported once, in order, with the objective and nothing of the test."""
+    assert [step for step, _ in outcome.reports] == list(range(1, case.steps + 1))
+    for _, metrics in outcome.reports:
+        assert math.isfinite(metrics[case.objective])
+        assert all(name.split("/")[0] in ("val", "train") for name in metrics)
+        assert all(type(value) is float for value in metrics.values())
+
+
+def check_final(outcome: Outcome) -> None:
+    """A replicate returns test metrics, and only those."""
+    assert outcome.final
+    assert all(name.split("/")[0] in ("test", "test_shift") for name in outcome.final)
+    assert 0 <= outcome.final["test/accuracy"] <= 1
+
+
+def check_resume(case: Case, whole: Outcome, folder: Path, locations: Locations) -> None:
+    """Stopped at any step and run again, a trial ends exactly where the whole one did."""
+    for stop_at in range(1, case.steps + 1):
+        here = folder / f"stopped-{stop_at}"
+        first = run_trial(case, here, locations, stop_at=stop_at)
+        assert first.stopped
+        assert not first.final
+        second = run_trial(case, here, locations)
+        assert same(first.reports + second.reports, whole.reports)
+        assert same(second.final, whole.final)
+        assert same(second.checkpoint, whole.checkpoint)
+        assert same(second.model, whole.model)
+
+
+def check_damaged_checkpoint(
+    case: Case, whole: Outcome, folder: Path, locations: Locations
+) -> None:
+    """With its newest checkpoint torn, a trial repeats what is lost and ends the same."""
+    run_trial(case, folder, locations, stop_at=case.steps)
+    newest = max((folder / "checkpoints").iterdir())
+    (newest / "state.json").write_text("{")
+    again = run_trial(case, folder, locations)
+    assert same(again.reports, whole.reports[case.steps - 1 :])
+    assert same(again.final, whole.final)
+
+
+def check_seed(case: Case, whole: Outcome, folder: Path, locations: Locations) -> None:
+    """The same seed gives the same numbers, another seed gives others."""
+    again = run_trial(case, folder / "again", locations)
+    assert same(
+        [again.reports, again.final, again.model], [whole.reports, whole.final, whole.model]
+    )
+    other = run_trial(case, folder / "other", locations, seed=2)
+    assert not same([other.reports, other.final], [whole.reports, whole.final])
+
+
+def check_search_trial(case: Case, folder: Path, locations: Locations) -> None:
+    """A search trial reports, returns nothing and leaves no artifact.
+
+    Opening the test split would raise SealedTestError here.
+    """
+    outcome = run_trial(case, folder, locations, final=False)
+    check_reports(case, outcome)
+    assert outcome.final == {}
+    assert not any((folder / "artifacts").glob("*"))
+
+
+def check_writes(case: Case, folder: Path, locations: Locations, work: Path) -> None:
+    """Nothing is written but the trial's folder and the store; ``work`` is where it runs."""
+    roots = [work, locations.data, locations.weights, folder.parent]
+    before = _files(roots)
+    run_trial(case, folder, locations)
+    written = _files(roots) - before
+    assert all(folder in path.parents for path in written), written
+    shutil.rmtree(folder)
+
+
+def check_config(case: Case) -> None:
+    """A config is rebuilt from its canonical form."""
+    assert config_from(case.config.trainable, canonical(case.config)) == case.config
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal to the last bit; NaN equals NaN."""
+    if isinstance(left, torch.Tensor):
+        return left.dtype == right.dtype and torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    if isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right) or (left != left and right != right)
+
+
+def _files(roots: list[Path]) -> set[Path]:
+    return {path for root in roots for path in root.rglob("*") if path.is_file()}

@@ -1,0 +1,117 @@
+"""Every registered trainable keeps the contract. A new trainable adds a row to CASES."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check_trainable import (
+    Case,
+    Outcome,
+    check_config,
+    check_damaged_checkpoint,
+    check_final,
+    check_reports,
+    check_resume,
+    check_search_trial,
+    check_seed,
+    check_writes,
+    run_trial,
+)
+
+from trainables import classify, knn, probe
+from trainables.config import BackboneRef, DataRef
+from trainables.context import Locations
+from trainables.engine.config import OptimizerConfig
+from trainables.registry import TRAINABLES
+
+DATA = DataRef(name="fundus", domains=("camera_0",), limit=20)
+RANDOM = BackboneRef(card="resnet50_twin", weights="random")
+
+CASES = {
+    "classify": Case(
+        config=classify.Config(
+            backbone=RANDOM,
+            data=DATA,
+            shift_domains=("camera_1",),
+            epochs=3,
+            batch_size=8,
+            image_size_px=40,
+            optimizer=OptimizerConfig(lr=1e-2),
+            clip_norm=1.0,
+            augment=True,
+        ),
+        steps=3,
+    ),
+    "probe": Case(
+        config=probe.Config(
+            backbone=RANDOM, data=DATA, shift_domains=("camera_1",), image_size_px=40
+        )
+    ),
+    "knn": Case(
+        config=knn.Config(
+            backbone=RANDOM, data=DATA, shift_domains=("camera_1",), image_size_px=40, k=3
+        )
+    ),
+}
+
+
+def test_every_registered_trainable_has_a_case() -> None:
+    assert CASES.keys() == TRAINABLES.keys()
+
+
+@pytest.fixture(scope="module", params=sorted(CASES))
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="module")
+def whole(
+    case: Case, shared_locations: Locations, tmp_path_factory: pytest.TempPathFactory
+) -> Outcome:
+    return run_trial(case, tmp_path_factory.mktemp("whole"), shared_locations)
+
+
+def test_reports_the_objective_each_step(case: Case, whole: Outcome) -> None:
+    check_reports(case, whole)
+
+
+def test_replicates_return_test_metrics(whole: Outcome) -> None:
+    check_final(whole)
+
+
+def test_resumes_bit_identically_after_a_stop_at_any_step(
+    case: Case, whole: Outcome, shared_locations: Locations, tmp_path: Path
+) -> None:
+    check_resume(case, whole, tmp_path, shared_locations)
+
+
+def test_survives_a_torn_checkpoint(
+    case: Case, whole: Outcome, shared_locations: Locations, tmp_path: Path
+) -> None:
+    check_damaged_checkpoint(case, whole, tmp_path, shared_locations)
+
+
+def test_honours_its_seed(
+    case: Case, whole: Outcome, shared_locations: Locations, tmp_path: Path
+) -> None:
+    check_seed(case, whole, tmp_path, shared_locations)
+
+
+def test_search_trials_never_open_the_test_split(
+    case: Case, shared_locations: Locations, tmp_path: Path
+) -> None:
+    check_search_trial(case, tmp_path, shared_locations)
+
+
+def test_writes_only_inside_its_folder_and_the_store(
+    case: Case, shared_locations: Locations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    check_writes(case, tmp_path / "trials" / "trial", shared_locations, work)
+
+
+def test_config_is_rebuilt_from_its_canonical_form(case: Case) -> None:
+    check_config(case)
