@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -71,6 +72,7 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
     if not settings.address:
         trial_slots(settings, [local_node()])
     folder = study_folder(settings, plan.study.name)
+    _ray_environment(settings)
     with _sole_driver(folder):
         init_store(settings.tracking_uri)
         ledger = Ledger(folder / "ledger.jsonl")
@@ -140,7 +142,6 @@ def _drain(tracker: Tracker, console: Console) -> int:
 
 
 def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) -> None:
-    _quiet_environment()
     import ray
 
     from orchestrator.scheduler import StudyScheduler
@@ -188,8 +189,11 @@ def _trial_resources(settings: Settings) -> Any:
     return {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
 
 
-def _quiet_environment() -> None:
-    """Set, before Ray is imported, what it reads from the environment."""
+def _ray_environment(settings: Settings) -> None:
+    """Set what Ray reads from the environment when it is first imported (by the queue's ASHA)."""
+    if not settings.address:
+        # A token of this run's own: nobody else on the machine can use the local cluster.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     defaults = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
