@@ -1,0 +1,58 @@
+"""What is known about a data set without opening it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["train", "val", "test"]
+Task = Literal["multiclass", "multilabel"]
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataCard:
+    """The one description of a data set.
+
+    Args:
+        channels: of the original pictures; every picture is handed out with three.
+        domains: cameras, hospitals or sources that a study may train or test on separately.
+        how_to_get: what to fetch, in words, for sets that must be brought by the user.
+        expected_counts: pictures per split of the complete set; empty when any size is fine.
+        mean, std: statistics of the training pictures in [0, 1], per channel; None if unknown.
+        twin: name of the card that stands in for this one offline.
+        module: module in ``trainables/data`` whose ``SOURCE`` opens the set.
+    """
+
+    name: str
+    title: str
+    task: Task
+    classes: tuple[str, ...]
+    domains: tuple[str, ...]
+    kind: Literal["real", "synthetic"]
+    licence: str
+    module: str
+    channels: int = 3
+    homepage: str = ""
+    how_to_get: str = ""
+    expected_counts: Mapping[Split, int] = field(default_factory=dict)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    twin: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataStatus:
+    """Whether a data set can be opened here.
+
+    Args:
+        digest: identity of its content, independent of where it lies; empty when absent.
+        reason: when absent, what to fetch, where to put it, which command to run.
+    """
+
+    card: DataCard
+    digest: str
+    present: bool
+    reason: str = ""

@@ -1,0 +1,48 @@
+"""Find data cards and tell whether their data is here. Light: plans and lists import this."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from trainables.data.card import DataCard, DataStatus
+from trainables.data.catalog import CARDS
+from trainables.errors import SelectionError, did_you_mean
+
+if TYPE_CHECKING:
+    from trainables.context import Locations
+    from trainables.data.source import DataSource
+
+__all__ = ["DATA_CARDS", "DataCard", "DataStatus", "data_status", "get_data_card", "source_of"]
+
+DATA_CARDS: Mapping[str, DataCard] = MappingProxyType({card.name: card for card in CARDS})
+
+
+def get_data_card(name: str) -> DataCard:
+    """Return a card by name.
+
+    Raises:
+        SelectionError: there is none of that name; the message lists the near ones.
+    """
+    if name not in DATA_CARDS:
+        raise SelectionError(f"there is no data set '{name}'.{did_you_mean(name, DATA_CARDS)}")
+    return DATA_CARDS[name]
+
+
+def source_of(card: DataCard) -> DataSource:
+    """Return what opens the card's data (its module's ``SOURCE``)."""
+    module = importlib.import_module(f"trainables.data.{card.module}")
+    source: DataSource = module.SOURCE
+    return source
+
+
+def data_status(name: str, locations: Locations) -> DataStatus:
+    """Return the digest of a data set and whether it can be opened, without opening it.
+
+    Raises:
+        SelectionError: there is no such card.
+    """
+    card = get_data_card(name)
+    return source_of(card).status(card, locations)

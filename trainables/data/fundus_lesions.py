@@ -1,0 +1,117 @@
+"""Which lesions an eye has, and where. The label can be computed back from the counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trainables.data.fundus import SEVERE_HAEMORRHAGES
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+# Poisson means by grade, and the least and greatest count that keeps the grade decidable.
+_MICROANEURYSMS = ((0.0, 0, 0), (3.5, 1, 9), (5.0, 0, 20), (8.0, 0, 20), (7.0, 0, 20))
+_HAEMORRHAGES = (
+    (0.0, 0, 0),
+    (0.0, 0, 0),
+    (3.5, 1, SEVERE_HAEMORRHAGES - 1),
+    (9.0, SEVERE_HAEMORRHAGES, 20),
+    (5.0, 0, 20),
+)
+_EXUDATES = ((0.0, 0, 0), (0.0, 0, 0), (3.0, 0, 20), (4.0, 0, 20), (3.0, 0, 20))
+_COTTON_WOOL = ((0.0, 0, 0), (0.0, 0, 0), (0.3, 0, 8), (1.5, 0, 8), (1.0, 0, 8))
+_NEW_VESSELS, _PRERETINAL = 0.9, 0.6
+
+COUNTED = (
+    "microaneurysms",
+    "haemorrhages",
+    "exudates",
+    "cotton_wool",
+    "new_vessels",
+    "preretinal",
+)
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Lesions of one kind over a batch, one row per lesion.
+
+    Args:
+        owner: index of the picture.
+        x, y: centre in radii of the field, from -1 to 1.
+        radius_x, radius_y: in pixels; angle: of the first radius, in radians.
+    """
+
+    owner: Ints
+    x: Floats
+    y: Floats
+    radius_x: Floats
+    radius_y: Floats
+    angle: Floats
+
+
+def draw_counts(rng: np.random.Generator, labels: Ints) -> dict[str, Ints]:
+    """Draw how many lesions of every kind each picture has."""
+    proliferative = labels == 4
+    new_vessels = proliferative & (rng.random(len(labels)) < _NEW_VESSELS)
+    preretinal = proliferative & (rng.random(len(labels)) < _PRERETINAL)
+    # A grade 4 shows one of the two at least, or nothing would tell it from grades 2 and 3.
+    new_vessels |= proliferative & ~preretinal
+    return {
+        "microaneurysms": _poisson(rng, labels, _MICROANEURYSMS),
+        "haemorrhages": _poisson(rng, labels, _HAEMORRHAGES),
+        "exudates": _poisson(rng, labels, _EXUDATES),
+        "cotton_wool": _poisson(rng, labels, _COTTON_WOOL),
+        "new_vessels": new_vessels.astype(np.int64),
+        "preretinal": preretinal.astype(np.int64),
+    }
+
+
+def _poisson(
+    rng: np.random.Generator, labels: Ints, by_grade: tuple[tuple[float, int, int], ...]
+) -> Ints:
+    mean, least, most = (np.array(column)[labels] for column in zip(*by_grade, strict=True))
+    return np.clip(rng.poisson(mean), least, most).astype(np.int64)
+
+
+def scatter(
+    rng: np.random.Generator,
+    counts: Ints,
+    disc_xy: Floats,
+    radii_px: tuple[float, float],
+    *,
+    aspect: float = 1.0,
+    around_xy: Floats | None = None,
+    spread: float = 0.78,
+) -> Spots:
+    """Place lesions inside the field and off the optic disc.
+
+    Args:
+        counts: (n,) per picture; disc_xy: (n, 2) centre of the disc.
+        aspect: greatest ratio of the two radii.
+        around_xy: (n, 2) centre of the cluster; the centre of the field when None.
+        spread: radius of the area they fall in.
+    """
+    owner = np.repeat(np.arange(len(counts)), counts)
+    total = len(owner)
+    distance = spread * np.sqrt(rng.random(total))
+    direction = rng.uniform(0, 2 * np.pi, total)
+    centre = np.zeros((total, 2)) if around_xy is None else around_xy[owner]
+    x = centre[:, 0] + distance * np.cos(direction)
+    # Flatter than wide, so that cameras with a cut field still show every lesion.
+    y = centre[:, 1] + 0.82 * distance * np.sin(direction)
+    on_disc = np.hypot(x - disc_xy[owner, 0], y - disc_xy[owner, 1]) < 0.27
+    x = np.where(on_disc, -x, x)
+    radius = rng.uniform(*radii_px, total)
+    stretch = rng.uniform(1.0, aspect, total) if aspect > 1 else np.ones(total)
+    return Spots(
+        owner=owner,
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        radius_x=(radius * np.sqrt(stretch)).astype(np.float32),
+        radius_y=(radius / np.sqrt(stretch)).astype(np.float32),
+        angle=rng.uniform(0, np.pi, total).astype(np.float32),
+    )

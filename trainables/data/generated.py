@@ -1,0 +1,114 @@
+"""Data sets that are drawn by the program, kept in the store chunk by chunk."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainables.config import digest
+from trainables.data.card import DataCard, DataStatus, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from trainables.context import Locations
+    from trainables.data.image_set import ImageSet
+
+_PIXELS = "pixels.npy"
+_TABLE = "table.parquet"
+
+Table = Mapping[str, "npt.NDArray[Any]"]
+"""Column name -> one value per picture; 'label' is always there, the rest is ground truth."""
+
+Generate = Callable[[Any, str, Split], "tuple[npt.NDArray[np.uint8], Table]"]
+"""(parameters, domain, split) -> pixels (n, 3, h, w) and their table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedSource:
+    """A family of generated sets.
+
+    Args:
+        family: name of the generator; seeds are derived from it.
+        version: raised when the same parameters give other pixels.
+        parameters: per card name, a frozen dataclass with everything the pixels depend on.
+        module: module in ``trainables/data`` with ``generate``; imported when pixels are needed.
+    """
+
+    family: str
+    version: int
+    parameters: Mapping[str, Any]
+    module: str
+
+    def key(self, card: DataCard) -> dict[str, Any]:
+        """Return what the pixels of a card depend on."""
+        return {
+            "generator": self.family,
+            "version": self.version,
+            "parameters": self.parameters[card.name],
+        }
+
+    def status(self, card: DataCard, locations: Locations) -> DataStatus:
+        """Tell the digest, which needs no pixels; generated sets are always present."""
+        del locations
+        return DataStatus(card=card, digest=digest(self.key(card)), present=True)
+
+    def load(
+        self, card: DataCard, split: Split, domains: tuple[str, ...], locations: Locations
+    ) -> ImageSet:
+        """Open the chunks of some domains, drawing those that are not in the store."""
+        import numpy as np
+
+        from trainables.data.image_set import ImageSet
+        from trainables.data.pixels import ArrayPixels
+
+        folders = {d: self.chunk(card, split, d, locations) for d in domains}
+        labels = [read_table(folder)["label"] for folder in folders.values()]
+        chunks = [np.load(f / _PIXELS, mmap_mode="r") for f in folders.values()]
+        counts = [len(chunk) for chunk in chunks]
+        names = [f"{d}-{i:05d}" for d, n in zip(domains, counts, strict=True) for i in range(n)]
+        return ImageSet.of(
+            card,
+            split,
+            digest=digest(self.key(card)),
+            pixels=ArrayPixels(chunks),
+            labels=np.concatenate(labels).astype(np.int64),
+            domain_of=np.repeat(np.array(domains), counts),
+            ids=np.array(names),
+        )
+
+    def chunk(self, card: DataCard, split: Split, domain: str, locations: Locations) -> Path:
+        """Return the store folder with pixels and ground truth of one domain of one split."""
+        from trainables.data.artifact_store import ArtifactStore
+
+        parameters = self.parameters[card.name]
+        generate: Generate = importlib.import_module(f"trainables.data.{self.module}").generate
+
+        def build(folder: Path) -> None:
+            import numpy as np
+
+            pixels_nchw, table = generate(parameters, domain, split)
+            np.save(folder / _PIXELS, pixels_nchw, allow_pickle=False)
+            _write_table(folder, table)
+
+        key = {**self.key(card), "domain": domain, "split": split}
+        return ArtifactStore(locations.store).get_or_build("pixels", key, build)
+
+
+def read_table(folder: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the ground truth of a chunk, column by column."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder / _TABLE)
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def _write_table(folder: Path, table: Table) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(dict(table)), folder / _TABLE)

@@ -1,0 +1,141 @@
+"""The pictures of one split, as every trainable sees them.
+
+Axes: n pictures, c channels (always 3), h rows, w columns; pixels are uint8.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Dataset
+
+from trainables.config import digest
+from trainables.data.card import DataCard, Split, Task
+
+if TYPE_CHECKING:
+    import torch
+
+Indices = Sequence[int] | npt.NDArray[np.int64]
+
+
+class Pixels(Protocol):
+    """Where pictures come from, addressed by row."""
+
+    @property
+    def stacked(self) -> bool:
+        """Whether all pictures have one size, so that batches can be taken at once."""
+        ...
+
+    def image(self, row: int) -> torch.Tensor:
+        """Return one picture, uint8 (3, h, w)."""
+        ...
+
+    def images(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+        """Return pictures as uint8 (n, 3, h, w); only for stacked pixels."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
+    """Pictures with labels.
+
+    Args:
+        digest: identity of the whole data set's content.
+        domains: the domains asked for; empty when all were.
+        limit: the most pictures asked for; 0 when all were.
+        labels: class index, int64 (n,), or 0/1 per class, float32 (n, classes).
+        domain_of: the domain of every picture, str (n,).
+        ids: a stable name of every picture, unique in its split, str (n,).
+        rows: where every picture is in ``pixels``, int64 (n,).
+        part: digest of the indices when this is a :meth:`subset`.
+    """
+
+    name: str
+    digest: str
+    split: Split
+    classes: tuple[str, ...]
+    task: Task
+    pixels: Pixels
+    labels: npt.NDArray[Any]
+    domain_of: npt.NDArray[np.str_]
+    ids: npt.NDArray[np.str_]
+    rows: npt.NDArray[np.int64]
+    domains: tuple[str, ...] = ()
+    limit: int = 0
+    part: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        card: DataCard,
+        split: Split,
+        *,
+        digest: str,
+        pixels: Pixels,
+        labels: npt.NDArray[Any],
+        domain_of: npt.NDArray[np.str_],
+        ids: npt.NDArray[np.str_],
+    ) -> ImageSet:
+        """Make the set of all the rows of ``pixels``."""
+        return cls(
+            name=card.name,
+            digest=digest,
+            split=split,
+            classes=card.classes,
+            task=card.task,
+            pixels=pixels,
+            labels=labels,
+            domain_of=domain_of,
+            ids=ids,
+            rows=np.arange(len(labels)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, Any]:
+        return self.image(index), self.labels[index]
+
+    @property
+    def stacked(self) -> bool:
+        """Whether :meth:`images` can be used."""
+        return self.pixels.stacked
+
+    def image(self, index: int) -> torch.Tensor:
+        """Return one picture, uint8 (3, h, w)."""
+        return self.pixels.image(int(self.rows[index]))
+
+    def images(self, indices: Indices) -> torch.Tensor:
+        """Return pictures as uint8 (n, 3, h, w); only for stacked sets."""
+        return self.pixels.images(self.rows[np.asarray(indices, dtype=np.int64)])
+
+    def subset(self, indices: Indices) -> ImageSet:
+        """Return the pictures at ``indices``, in that order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return self.take(chosen, part=digest([self.part, chosen.tolist()]))
+
+    def take(self, indices: npt.NDArray[np.int64], **changes: Any) -> ImageSet:
+        """Return some pictures, with other fields changed as named."""
+        return dataclasses.replace(
+            self,
+            labels=self.labels[indices],
+            domain_of=self.domain_of[indices],
+            ids=self.ids[indices],
+            rows=self.rows[indices],
+            **changes,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells this set from others, for keys of the store."""
+        key: dict[str, Any] = {
+            "data": self.digest,
+            "split": self.split,
+            "domains": list(self.domains),
+            "limit": self.limit,
+        }
+        return {**key, "subset": self.part} if self.part else key

@@ -1,0 +1,87 @@
+"""The two places pictures come from: memory-mapped arrays and files on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from trainables.errors import DatasetError
+
+_TORCHVISION = {".png", ".jpg", ".jpeg", ".webp"}
+_PILLOW = {".tif", ".tiff", ".bmp"}
+
+
+@dataclass(frozen=True)
+class ArrayPixels:
+    """Pictures in one or more uint8 arrays (n, c, h, w) of one size, c being 1 or 3."""
+
+    chunks_nchw: Sequence[npt.NDArray[np.uint8]]
+
+    stacked = True
+
+    def image(self, row: int) -> torch.Tensor:
+        return self.images(np.array([row]))[0]
+
+    def images(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+        ends = np.cumsum([len(chunk) for chunk in self.chunks_nchw])
+        shape = (len(rows), *self.chunks_nchw[0].shape[1:])
+        batch_nchw = np.empty(shape, dtype=np.uint8)
+        owner = np.searchsorted(ends, rows, side="right")
+        for index in np.unique(owner):
+            chunk = self.chunks_nchw[index]
+            mine = owner == index
+            batch_nchw[mine] = chunk[rows[mine] - (ends[index] - len(chunk))]
+        return torch.from_numpy(batch_nchw).expand(-1, 3, -1, -1)
+
+
+@dataclass(frozen=True)
+class FilePixels:
+    """Pictures in files, decoded when asked for."""
+
+    paths: Sequence[Path]
+
+    stacked = False
+
+    def image(self, row: int) -> torch.Tensor:
+        return read_image(self.paths[row])
+
+    def images(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+        raise TypeError(f"{len(rows)} pictures in files may differ in size: use image()")
+
+
+def read_image(path: Path) -> torch.Tensor:
+    """Decode a picture as RGB, uint8 (3, h, w). Orientation tags are not applied.
+
+    Raises:
+        DatasetError: the file is missing, damaged, of an unknown kind, or not 8 bits per channel.
+    """
+    kind = path.suffix.lower()
+    if kind not in _TORCHVISION | _PILLOW:
+        raise DatasetError(f"{path}: pictures of kind '{kind}' are not supported")
+    try:
+        image_chw = _decode(path) if kind in _TORCHVISION else _decode_with_pillow(path)
+    except (OSError, RuntimeError, SyntaxError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatasetError(f"{path}: cannot be read as a picture ({reason})") from error
+    if image_chw.dtype != torch.uint8:
+        raise DatasetError(f"{path}: has {image_chw.dtype} pixels; convert it to 8 bits")
+    return image_chw
+
+
+def _decode(path: Path) -> torch.Tensor:
+    from torchvision.io import ImageReadMode, decode_image
+
+    image_chw: torch.Tensor = decode_image(str(path), mode=ImageReadMode.RGB)
+    return image_chw
+
+
+def _decode_with_pillow(path: Path) -> torch.Tensor:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
