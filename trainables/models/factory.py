@@ -16,6 +16,7 @@ from trainables.models.card import BackboneCard, WeightsSource
 from trainables.models.cards import get_backbone_card
 from trainables.models.seeding import seeded
 from trainables.models.stem import widen_stem
+from trainables.models.twins import settle_norms
 from trainables.models.weights import require_weights
 
 
@@ -36,7 +37,7 @@ def create_backbone(
     image_size_px: int | None = None,
     in_chans: int = 3,
 ) -> Backbone:
-    """Build a backbone with the weights its reference names; never uses the network.
+    """Build a backbone, in training mode, with the weights it names; never uses the network.
 
     Args:
         seed: decides random weights; published and twin weights do not depend on it.
@@ -57,6 +58,8 @@ def create_backbone(
         backbone = loader.build(card, size_px)
         if status.path is not None:
             loader.load(backbone, card.source(ref.weights), status.path)
+        if status.kind == "twin":
+            settle_norms(backbone)
         stem = cast(nn.Conv2d, backbone.trunk.get_submodule(card.stem))
         widen_stem(stem, in_chans, pretrained=status.kind != "random")
     return backbone

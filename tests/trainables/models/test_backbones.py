@@ -44,11 +44,11 @@ def test_card_tells_the_true_size(twin):
     )
 
 
-def test_pictures_change_the_feature(twin):
+def test_frozen_features_vary_enough_to_learn_from(twin):
     with torch.no_grad():
         pooled_nd = twin(pictures(twin.image_size_px))
-    spread = pooled_nd.std(dim=0).mean() / pooled_nd.abs().mean()
-    assert spread > 0.01
+    # Far below one, a linear head with the usual penalty or step size could not learn.
+    assert 0.02 < pooled_nd.std(dim=0).mean() < 2
 
 
 def test_every_parameter_but_unused_norms_learns(twin):
