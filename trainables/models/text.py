@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from trainables.config import BackboneRef
 from trainables.context import Locations
@@ -81,6 +82,7 @@ def create_text_encoder(ref: BackboneRef, locations: Locations) -> SentenceEncod
 
 def _load(folder: Path) -> Any:
     """Load the model, refusing what the library would only warn about."""
+    disable_progress_bar()  # it would be drawn over the run's own progress
     model, info = AutoModel.from_pretrained(
         folder, local_files_only=True, output_loading_info=True, use_safetensors=True
     )
