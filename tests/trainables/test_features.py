@@ -11,7 +11,9 @@ import torch
 from trainables import probe
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
+from trainables.data.cards import get_data_card
 from trainables.data.open import open_split
+from trainables.engine import inputs
 from trainables.engine.classifier_files import load_classifier
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.inputs import eval_transform
@@ -117,12 +119,16 @@ def test_saved_probe_predicts_what_was_tested(
     assert spec.classes == images.classes
 
 
-def test_dataset_statistics_need_a_card_that_states_them() -> None:
-    from trainables.data.cards import get_data_card
-
-    card = get_data_card("fundus")
-    if card.mean is None:
+@pytest.mark.parametrize("known", [True, False])
+def test_dataset_statistics_need_a_card_that_states_them(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    thirds = (0.3, 0.3, 0.3) if known else None
+    card = dataclasses.replace(get_data_card("fundus"), mean=thirds, std=thirds)
+    monkeypatch.setattr(inputs, "get_data_card", lambda _: card)
+    if known:
+        transform = eval_transform(TWIN, DATA, 40, "dataset")
+        assert (transform.mean, transform.std) == (thirds, thirds)
+    else:
         with pytest.raises(ConfigError, match="normalisation=backbone"):
             eval_transform(TWIN, DATA, 40, "dataset")
-    else:
-        assert eval_transform(TWIN, DATA, 40, "dataset").mean == card.mean
