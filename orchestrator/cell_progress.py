@@ -23,7 +23,7 @@ class Work:
 
     trial: str
     cell: str
-    cell_name: str
+    cell_label: str
     phase: Phase
     index: int
     seed: int
@@ -284,7 +284,7 @@ class CellProgress:
         return Work(
             trial=trial or digest(parts)[:16],
             cell=self.cell.id,
-            cell_name=self.cell.name,
+            cell_label=self.cell.label,
             phase=phase,
             index=index,
             seed=seed_from(*seed_parts),

@@ -10,7 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-OUT = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+_PIPE_WIDTH = 160
+"""Columns where there is no terminal to ask, as in a log file."""
+
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -20,10 +23,10 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table whose cells fold rather than being cut."""
+    """Print a table; its first column is never broken, the others fold rather than being cut."""
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    for i, header in enumerate(headers):
+        table.add_column(header, overflow="fold", no_wrap=i == 0)
     for row in rows:
         table.add_row(*row)
     OUT.print(table)

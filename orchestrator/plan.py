@@ -50,6 +50,11 @@ class Place:
     def key(self) -> str:
         return cell_key(self.experiment, tuple(self.levels.items()))
 
+    @property
+    def label(self) -> str:
+        """``transfer: imagenet, knn, fashion``: for people."""
+        return f"{self.experiment}: {', '.join(self.levels.values())}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCell:
@@ -71,6 +76,12 @@ class PlannedCell:
     def name(self) -> str:
         """Readable key of the first place."""
         return self.places[0].key
+
+    @property
+    def label(self) -> str:
+        """The first place's label, and how many more places print this cell."""
+        more = len(self.places) - 1
+        return self.places[0].label + (f" (+{more} more)" if more else "")
 
     @property
     def search_trials(self) -> int:

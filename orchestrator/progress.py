@@ -72,7 +72,7 @@ class ProgressView:
                 reason = event.error.strip().splitlines()[-1]
                 work = self._queue.record(event.trial).work
                 self._console.print(
-                    f"[red]failed[/] {work.cell_name} {work.label} ({event.failure}): {reason}"
+                    f"[red]failed[/] {work.cell_label} {work.label} ({event.failure}): {reason}"
                 )
         elif isinstance(event, CellEndEvent) and not self._console.is_terminal:
             self._print_line(event)
@@ -81,7 +81,7 @@ class ProgressView:
         cells = self._queue.cells.values()
         done = sum(cell.end is not None for cell in cells)
         best = _best(self._queue.cells[event.cell])
-        name = self._queue.cells[event.cell].cell.name
+        name = self._queue.cells[event.cell].cell.label
         line = f"[{done}/{len(cells)}] {name}: {event.state}, {best}"
         line += f" ({event.reason})" if event.reason else ""
         self._console.print(f"{line}; {self._counts()}; {self._eta()}", markup=False)
@@ -106,7 +106,13 @@ class ProgressView:
 def _row(cell: CellProgress) -> tuple[str, str, str, str, str]:
     ended = sum(not record.running for record in list(cell.records.values()))
     phase = "search" if cell.searching else "replicates"
-    return (cell.cell.name, phase, str(cell.running), f"{ended}/{cell.planned_trials}", _best(cell))
+    return (
+        cell.cell.label,
+        phase,
+        str(cell.running),
+        f"{ended}/{cell.planned_trials}",
+        _best(cell),
+    )
 
 
 def _best(cell: CellProgress) -> str:

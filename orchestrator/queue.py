@@ -240,7 +240,7 @@ class StudyQueue:
     def _fail_dependents(self, failed: CellProgress) -> None:
         for progress in self.cells.values():
             if failed.cell.id in progress.cell.needs.values() and progress.end is None:
-                end = progress.fail(f"needs {failed.cell.name}, which failed")
+                end = progress.fail(f"needs {failed.cell.label}, which failed")
                 self._append(
                     CellEndEvent(
                         t=self._clock(),

@@ -91,7 +91,7 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
             undelivered = _drain(tracker, console)
             ledger.close()
     failed = {
-        p.cell.name: p.end.reason
+        p.cell.label: p.end.reason
         for p in queue.cells.values()
         if p.end is not None and p.end.state == "failed"
     }

@@ -76,7 +76,8 @@ def _cell_row(progress: CellProgress, active: bool) -> dict[str, Any]:
     pick = max if progress.cell.objective.mode == "max" else min
     budget = progress.cell.budget
     return {
-        "cell": progress.cell.name,
+        "cell": progress.cell.label,
+        "key": progress.cell.name,
         "id": progress.cell.id,
         "state": _state(progress, active),
         "search trials": f"{ended['search']}/{progress.cell.search_trials}",

@@ -28,6 +28,7 @@ def prepare(
     Example: xenograft prepare aptos2019 --source DIR
     """
     from rich.progress import Progress
+
     from trainables.data.prepare import prepare as prepare_data
 
     get_data_card(data)

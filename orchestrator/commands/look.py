@@ -12,6 +12,9 @@ from orchestrator.commands.options import Json, StudyName, with_settings
 from orchestrator.console import OUT, print_json, print_rows
 from orchestrator.settings import Resolved
 
+_NOT_IN_TABLE = ("licence", "note")
+"""Too long for a column: notes follow the table, licences are in the JSON."""
+
 
 class Listing(StrEnum):
     """What ``ls`` can list."""
@@ -35,8 +38,11 @@ def ls(
     if as_json:
         print_json(rows)
         return
-    headers = list(rows[0])
+    headers = [name for name in rows[0] if name not in _NOT_IN_TABLE]
     print_rows(headers, [[_text(row[h]) for h in headers] for row in rows])
+    for row in rows:
+        if row.get("note"):
+            OUT.print(f"\n{row[headers[0]]}: {row['note']}", style="dim", markup=False)
 
 
 @with_settings()
@@ -134,6 +140,7 @@ def _backbones(resolved: Resolved) -> list[dict[str, Any]]:
                 "params (M)": card.params_m,
                 "px": card.image_size_px,
                 "weights": list(card.tags),
+                "licence": "; ".join(f"{s.tag}: {s.licence}" for s in card.sources),
                 "twin": card.twin or "",
                 "here": state.present,
                 "note": "" if state.present else state.reason,

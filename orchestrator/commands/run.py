@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.commands.options import Json, StudyName, with_selection, with_settings
 from orchestrator.console import ERR, OUT, print_error, print_json, print_rows
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Place, Plan, PlannedCell, make_plan
 from orchestrator.selection import Selection
 from orchestrator.settings import Resolved, Settings
 
@@ -115,19 +115,29 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
 
 
 def _print_plan(planned: Plan) -> None:
-    rows = []
-    for cell in planned.cells:
-        for i, place in enumerate(cell.places):
-            rows.append(
-                (
-                    place.key,
-                    cell.id[:8] if i == 0 else f"same as {cell.id[:8]}",
-                    cell.config.trainable if i == 0 else "",
-                    str(cell.search_trials) if i == 0 else "",
-                    str(cell.budget.replicates) if i == 0 else "",
-                    ", ".join(d["kind"] for d in cell.data) if i == 0 else "",
-                    ", ".join(w["kind"] for w in cell.weights) if i == 0 else "",
-                )
-            )
-    headers = ("cell", "id", "trainable", "search", "replicates", "data", "weights")
-    print_rows(headers, rows)
+    for experiment in planned.study.experiments:
+        rows = [
+            _plan_row(cell, place, [f.name for f in experiment.factors])
+            for cell in planned.cells
+            for place in cell.places
+            if place.experiment == experiment.name
+        ]
+        headers = [f.name for f in experiment.factors]
+        headers += ["id", "trainable", "search", "replicates", "data", "weights"]
+        if rows:
+            print_rows(headers, rows, title=f"{experiment.name}: {experiment.title}")
+
+
+def _plan_row(cell: PlannedCell, place: Place, factors: list[str]) -> list[str]:
+    levels = [place.levels[name] for name in factors]
+    if place != cell.places[0]:
+        return [*levels, f"as {cell.id[:8]}", "", "", "", "", ""]
+    return [
+        *levels,
+        cell.id[:8],
+        cell.config.trainable,
+        str(cell.search_trials),
+        str(cell.budget.replicates),
+        ", ".join(d["kind"] for d in cell.data),
+        ", ".join(w["kind"] for w in cell.weights),
+    ]

@@ -108,7 +108,7 @@ def test_a_failed_cell_says_why_and_fails_what_needs_it(
     reasons = {p.cell.name: p.end.reason for p in queue.cells.values() if p.end.reason}
     assert reasons == {
         "main/name=b/shown=score": "no search trial finished",
-        "after/name=b": "needs main/name=b/shown=score, which failed",
+        "after/name=b": "needs main: b, score (+1 more), which failed",
     }
     failures = [e for e in _events(tmp_path, EndEvent) if e.failure == "bug"]
     assert len(failures) == 6
