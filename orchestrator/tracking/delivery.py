@@ -76,13 +76,13 @@ class Delivery:
         run = self.state.cells.get(event.cell)
         if run is None and uncertain:
             run = self.runs.find(names.CELL, event.cell)
-        tags = entities.cell_tags(event)
+        tags = entities.cell_tags(event) | entities.session_tags(self.history.session)
         if run is None:
             run = self.runs.make(event.name, event.t, {**tags, names.STATE: "running"})
+        else:
+            self.runs.log(run, tags=tags)
         self.state.cells[event.cell] = run
-        provenance = entities.provenance_tags(self.history.provenance)
-        params = entities.param_list(event.config)
-        self.runs.log(run, params=params, tags={**tags, **provenance})
+        self.runs.log(run, params=entities.param_list(event.config))
         self.runs.add_inputs(run, entities.dataset_inputs(event))
 
     def _open_trial(self, event: StartEvent, uncertain: bool) -> None:
@@ -95,15 +95,14 @@ class Delivery:
         run = self.state.trials.get(event.trial)
         if run is None and (uncertain or event.attempt > 0):
             run = self.runs.find(names.TRIAL, event.trial)
-        tags = entities.trial_tags(event, parent)
+        tags = entities.trial_tags(event, parent) | entities.session_tags(self.history.session)
         if run is None:
             run = self.runs.make(entities.trial_name(event), event.t, tags)
         else:
             self.runs.reopen(run)
+            self.runs.log(run, tags=tags)
         self.state.trials[event.trial] = run
-        provenance = entities.provenance_tags(self.history.provenance)
-        params = entities.param_list(event.config)
-        self.runs.log(run, params=params, tags={**tags, **provenance})
+        self.runs.log(run, params=entities.param_list(event.config))
 
     def _end_trial(self, event: EndEvent) -> None:
         run = self._run_of(event.trial)

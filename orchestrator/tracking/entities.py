@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.events import CellEndEvent, CellEvent, EndEvent, StartEvent
+from orchestrator.events import CellEndEvent, CellEvent, EndEvent, SessionEvent, StartEvent
 from orchestrator.tracking import names
 from orchestrator.tracking.names import as_text, safe_name
 
@@ -67,9 +67,18 @@ def trial_name(event: StartEvent) -> str:
     return f"{event.phase}-{event.index:0{width}d}"
 
 
-def provenance_tags(provenance: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that say with which code and packages, on what."""
-    return {safe_name(names.PROVENANCE + key): value for key, value in provenance.items()}
+def session_tags(session: SessionEvent | None) -> dict[str, str]:
+    """Return the tags that say with which code and packages, on what, and what was asked for.
+
+    The cells asked for are left out: each run is one cell, and such a list can outgrow a tag.
+    """
+    if session is None:
+        return {}
+    selection = {key: value for key, value in session.selection.items() if key != "only"}
+    return {
+        names.SELECTION: as_text(selection),
+        **{safe_name(names.PROVENANCE + key): text for key, text in session.provenance.items()},
+    }
 
 
 def end_tags(event: EndEvent) -> dict[str, str]:

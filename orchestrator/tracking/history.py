@@ -1,4 +1,4 @@
-"""What earlier events still mean for later ones: provenance, end metrics, last steps, closed cells.
+"""What earlier events still mean for later ones: session, end metrics, last steps, closed cells.
 
 Rebuilt from the delivered part of the ledger when a driver starts, so nothing here is stored.
 """
@@ -24,13 +24,13 @@ class History:
     """The part of a ledger's past that tracking needs.
 
     Args:
-        provenance: of the latest session.
+        session: the latest one.
         ends: trial id -> the metrics it returned.
         steps: trial id -> the last step it reported.
         closed: cells that ended and had no trial started since.
     """
 
-    provenance: Mapping[str, str] = field(default_factory=dict)
+    session: SessionEvent | None = None
     ends: dict[str, Mapping[str, float]] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
@@ -47,7 +47,7 @@ class History:
         elif isinstance(event, CellEndEvent):
             self.closed.add(event.cell)
         elif isinstance(event, SessionEvent):
-            self.provenance = event.provenance
+            self.session = event
 
     def means(self, trials: Iterable[str]) -> dict[str, float]:
         """Return the mean over the trials of every metric that all of them returned."""

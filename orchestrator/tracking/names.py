@@ -26,6 +26,7 @@ PLACE = PREFIX + "place."
 LEVEL = PREFIX + "level."
 DATA = PREFIX + "data."
 WEIGHTS = PREFIX + "weights."
+SELECTION = PREFIX + "selection"
 PROVENANCE = PREFIX + "provenance."
 
 TRIAL = PREFIX + "trial"

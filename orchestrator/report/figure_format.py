@@ -1,0 +1,41 @@
+"""A figure as an SVG file, and as an SVG element inside a page."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from orchestrator.report.figures import INK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def svg(figure: Figure) -> str:
+    """Return the figure as an SVG file without background; equal figures give equal text."""
+    import matplotlib as mpl
+
+    file = io.StringIO()
+    # Text stays text: smaller, selectable, and in the reader's font.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "xenograft"}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    # A hundredth of a point is finer than any screen; more decimals double the size of a page.
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", file.getvalue())
+
+
+def inline_svg(text: str, words: str) -> str:
+    """Return an ``<svg>`` element whose text and axes have the colour of the text around it.
+
+    Args:
+        text: what :func:`svg` returned.
+        words: what the figure shows, for readers who cannot see it.
+    """
+    text = text.replace(INK, "currentColor")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # Group ids repeat in every figure; only those of clip paths and markers are referred to.
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    label = escape(words, quote=True)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

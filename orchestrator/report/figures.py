@@ -1,0 +1,204 @@
+"""Figures of one cell: learning curves, search history, and what the searched parameters did.
+
+Each function returns a matplotlib ``Figure``, or None when there is nothing to show. Figures are
+made without pyplot: no display, no global state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.report.results import CellResult, TrialResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart with any colour vision.
+ORANGE, SKY, GREEN, BLUE, VERMILION, GREY = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#999999",
+)
+_REPLICATE_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
+INK = "#010203"
+"""Colour of text and axes; a page replaces it by its own text colour."""
+
+_STYLE = dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
+)
+_SIZE_IN = (5.2, 3.1)
+_MAX_PARAMETERS = 6
+
+
+def cell_figures(cell: CellResult) -> dict[str, tuple[Figure, str]]:
+    """Return name -> (figure, description in words) of everything there is to show."""
+    import matplotlib as mpl
+
+    makers: Mapping[str, tuple[Callable[[CellResult], Figure | None], str]] = {
+        "curves": (
+            learning_curves,
+            f"{cell.objective} over the steps of every trial; dotted: pruned",
+        ),
+        "search": (search_history, f"{cell.objective} of each search trial, and the best so far"),
+        "parameters": (
+            parameter_slices,
+            f"{cell.objective} against each searched parameter; dashed: chosen",
+        ),
+    }
+    with mpl.rc_context(_STYLE):
+        drawn = {name: (make(cell), words) for name, (make, words) in makers.items()}
+    return {name: (figure, words) for name, (figure, words) in drawn.items() if figure is not None}
+
+
+def learning_curves(cell: CellResult) -> Figure | None:
+    """Draw the objective over steps: replicates in colour, search trials grey, pruned ones faint.
+
+    A single step is a point, not a curve: trials that never report twice are left out.
+    """
+    search = [t for t in cell.search if len(t.curve.steps) > 1]
+    replicates = [t for t in cell.replicates if len(t.curve.steps) > 1]
+    if not search and not replicates:
+        return None
+    figure, (axes,) = _figure()
+    for trial in search:
+        pruned = trial.state == "pruned"
+        axes.plot(
+            trial.curve.steps,
+            trial.curve.values,
+            color=GREY,
+            alpha=0.35 if pruned else 0.8,
+            linewidth=1.0,
+            linestyle=":" if pruned else "-",
+        )
+        axes.plot(*_last_point(trial), "x" if pruned else ".", color=GREY, markersize=4)
+    for k, trial in enumerate(replicates):
+        colour = _REPLICATE_COLOURS[k % len(_REPLICATE_COLOURS)]
+        label = f"replicate {trial.index}"
+        axes.plot(trial.curve.steps, trial.curve.values, color=colour, linewidth=1.8, label=label)
+    for state, style, alpha in (("complete", "-", 0.8), ("pruned", ":", 0.6)):
+        if any(t.state == state for t in search):
+            axes.plot([], [], style, color=GREY, alpha=alpha, label=f"search, {state}")
+    axes.set_xlabel("step")
+    axes.set_ylabel(cell.objective)
+    _legend(axes)
+    return figure
+
+
+def search_history(cell: CellResult) -> Figure | None:
+    """Draw the objective of each search trial in order, with the best so far."""
+    trials = [t for t in cell.search if math.isfinite(_value(t))]
+    if len(trials) < 2:
+        return None
+    figure, (axes,) = _figure()
+    for state, marker, colour in (("complete", "o", BLUE), ("pruned", "x", GREY)):
+        chosen = [t for t in trials if t.state == state]
+        if chosen:
+            x, y = [t.index for t in chosen], [_value(t) for t in chosen]
+            axes.plot(x, y, marker, color=colour, label=state, markersize=5)
+    finished = [t for t in trials if t.state == "complete"]
+    if finished:
+        best = _best_so_far([_value(t) for t in finished], cell.mode)
+        x = [t.index for t in finished]
+        axes.step(x, best, where="post", color=VERMILION, label="best so far")
+    axes.set_xlabel("search trial")
+    axes.set_ylabel(cell.objective)
+    axes.locator_params(axis="x", integer=True)
+    _legend(axes)
+    return figure
+
+
+def parameter_slices(cell: CellResult) -> Figure | None:
+    """Draw the objective against each searched parameter, one panel each; the chosen value marked.
+
+    At most six panels; parameters that never varied have none.
+    """
+    trials = [t for t in cell.search if math.isfinite(_value(t))]
+    names = _varied(trials)[:_MAX_PARAMETERS]
+    if len(trials) < 3 or not names:
+        return None
+    columns = min(2, len(names))
+    rows = math.ceil(len(names) / columns)
+    size = (_SIZE_IN[0], max(_SIZE_IN[1], 2.2 * rows))
+    figure, panels = _figure(size, rows, columns)
+    for axes, name in zip(panels, names, strict=False):
+        _slice(axes, name, trials, cell)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    for axes in panels[::columns]:
+        axes.set_ylabel(cell.objective)
+    return figure
+
+
+def _slice(axes: Axes, name: str, trials: list[TrialResult], cell: CellResult) -> None:
+    having = [t for t in trials if name in t.params]
+    numeric = all(_is_number(t.params[name]) for t in having)
+    levels = sorted({str(t.params[name]) for t in having})
+
+    def position(value: Any) -> float:
+        return float(value) if numeric else float(levels.index(str(value)))
+
+    for state, marker, colour in (("complete", "o", BLUE), ("pruned", "x", GREY)):
+        shown = [t for t in having if t.state == state]
+        x, y = [position(t.params[name]) for t in shown], [_value(t) for t in shown]
+        axes.plot(x, y, marker, color=colour, markersize=5)
+    if name in cell.chosen and (numeric or str(cell.chosen[name]) in levels):
+        axes.axvline(position(cell.chosen[name]), color=VERMILION, linewidth=1, linestyle="--")
+    if not numeric:
+        axes.set_xticks(range(len(levels)), levels)
+    elif _spans_decades([float(t.params[name]) for t in having]):
+        axes.set_xscale("log")
+    axes.set_xlabel(name)
+
+
+def _value(trial: TrialResult) -> float:
+    return math.nan if trial.value is None else trial.value
+
+
+def _varied(trials: list[TrialResult]) -> list[str]:
+    names = dict.fromkeys(name for t in trials for name in t.params)
+    return [n for n in names if len({str(t.params[n]) for t in trials if n in t.params}) > 1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _spans_decades(values: list[float]) -> bool:
+    return min(values) > 0 and max(values) / min(values) >= 30
+
+
+def _best_so_far(values: list[float], mode: str) -> list[float]:
+    better = max if mode == "max" else min
+    best: list[float] = []
+    for value in values:
+        best.append(value if not best else better(best[-1], value))
+    return best
+
+
+def _last_point(trial: TrialResult) -> tuple[list[int], list[float]]:
+    return [trial.curve.steps[-1]], [trial.curve.values[-1]]
+
+
+def _figure(
+    size: tuple[float, float] = _SIZE_IN, rows: int = 1, columns: int = 1
+) -> tuple[Figure, list[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    figure.subplots(rows, columns)
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25, linewidth=0.5)
+        axes.tick_params(labelsize=8)
+    return figure, figure.axes
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize=8, frameon=False)

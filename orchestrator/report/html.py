@@ -1,0 +1,139 @@
+"""The report as one HTML page that needs no network and no other file."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.report import number
+from orchestrator.report.results import CellResult, DataSource, StudyResults, WeightsSource
+from orchestrator.report.table import LEGEND, Table, build_tables, header_spans
+from orchestrator.selection import Selection
+from search_spaces.study import Study
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageFigure:
+    """A figure inside the page: an ``<svg>`` element, and what it shows."""
+
+    svg: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _CellView:
+    """What the page says about one cell."""
+
+    result: CellResult
+    statistic: str
+    commands: tuple[str, ...]
+    figures: tuple[PageFigure, ...]
+
+
+def report_page(
+    results: StudyResults, study: Study, figures: Mapping[str, Sequence[PageFigure]]
+) -> str:
+    """Return the page.
+
+    Args:
+        figures: cell id -> its figures.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("orchestrator.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    tables = build_tables(results, study)
+    template = environment.get_template("page.html.jinja")
+    return template.render(
+        study=study,
+        results=results,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        planned=_dates(results),
+        tables=tables,
+        legend={label: LEGEND[label] for label in _labels(tables)},
+        cells=[_view(study.name, c, tables, figures.get(c.cell, ())) for c in results.cells],
+        data=_unique(results, "data"),
+        weights=_unique(results, "weights"),
+        provenance=_provenance(results),
+        failures=_failures(results),
+        number=number,
+        spans=header_spans,
+        raw=Markup,
+    )
+
+
+def _labels(tables: Sequence[Table]) -> list[str]:
+    seen = {label for table in tables for label in table.labels}
+    return [label for label in LEGEND if label in seen]
+
+
+def _dates(results: StudyResults) -> str:
+    days = sorted({_day(cell.planned) for cell in results.cells})
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _day(t_ms: int) -> str:
+    return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _view(
+    study: str, cell: CellResult, tables: Sequence[Table], figures: Sequence[PageFigure]
+) -> _CellView:
+    statistics = [
+        f"{entry.metric} {number.mean_text(entry.statistic)} {number.spread_text(entry.statistic)}"
+        f"; 95 % interval of the mean: {number.interval_text(entry.statistic)}"
+        for table in tables
+        for entry in table.entries
+        if entry.cell is cell and entry.statistic is not None
+    ]
+    return _CellView(
+        result=cell,
+        statistic="; ".join(dict.fromkeys(statistics)),
+        commands=tuple(
+            rerun_command(study, cell, place.experiment, place.levels) for place in cell.places
+        ),
+        figures=tuple(figures),
+    )
+
+
+def rerun_command(study: str, cell: CellResult, experiment: str, levels: Mapping[str, str]) -> str:
+    """Return the command that runs this cell as it was run here."""
+    only = {"experiment": (experiment,), **{name: (level,) for name, level in levels.items()}}
+    selection = Selection.from_json({"study": study, **cell.selection, "only": only})
+    selection = dataclasses.replace(selection, recipe=cell.recipe)  # type: ignore[arg-type]
+    return shlex.join(["xenograft", "run", *selection.to_arguments()])
+
+
+def _unique(results: StudyResults, attribute: str) -> list[DataSource | WeightsSource]:
+    found = {item: None for cell in results.cells for item in getattr(cell, attribute)}
+    return sorted(found, key=str)
+
+
+def _provenance(results: StudyResults) -> dict[str, str]:
+    """Return what the cells ran on; a fact that differs between them lists every value."""
+    values: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for cell in results.cells:
+        for name, value in cell.provenance.items():
+            values[name][value] = None
+    return {name: ", ".join(values[name]) for name in sorted(values)}
+
+
+def _failures(results: StudyResults) -> list[dict[str, Any]]:
+    by_kind: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for cell in results.cells:
+        for trial in cell.failed:
+            text = trial.error.strip().splitlines()
+            by_kind[trial.failure].append((cell.name, text[-1] if text else ""))
+    counted = sorted(by_kind.items(), key=lambda item: -len(item[1]))
+    return [{"kind": kind, "trials": trials} for kind, trials in counted]

@@ -1,0 +1,66 @@
+"""A study's tables as JSON-ready data."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from orchestrator.report.results import StudyResults
+from orchestrator.report.table import Entry, Table, build_tables
+from search_spaces.study import Study
+
+
+def to_json(results: StudyResults, study: Study) -> dict[str, Any]:
+    """Return the tables with every number, its spread and what it stands on."""
+    return {
+        "study": study.name,
+        "title": study.title,
+        "paper": study.paper,
+        "tables": [_table(table) for table in build_tables(results, study)],
+        "failures": dict(results.failures()),
+        "superseded": results.superseded,
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "experiment": table.name,
+        "title": table.title,
+        "entries": [_entry(entry) for entry in table.entries],
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "levels": dict(entry.levels),
+        "status": entry.status,
+        "note": entry.note,
+        "metric": entry.metric,
+        "statistic": None if entry.statistic is None else dataclasses.asdict(entry.statistic),
+        "published": None if entry.published is None else dataclasses.asdict(entry.published),
+        "published_in_ci95": entry.agrees,
+    }
+    if entry.cell is not None:
+        cell = entry.cell
+        body |= {
+            "cell": cell.cell,
+            "recipe": cell.recipe,
+            "chosen": dict(cell.chosen),
+            "labels": list(cell.labels),
+            "seeds": [r.seed for r in cell.replicates],
+            "data": [dataclasses.asdict(d) for d in cell.data],
+            "weights": [dataclasses.asdict(w) for w in cell.weights],
+        }
+    return {key: _finite(value) for key, value in body.items()}
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinities, which JSON lacks, by their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value

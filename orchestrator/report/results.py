@@ -1,0 +1,151 @@
+"""What a study has found, as read back from the tracking store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TrialState = Literal["running", "complete", "pruned", "failed"]
+CellState = Literal["running", "complete", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """The objective as a trial reported it."""
+
+    steps: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialResult:
+    """One trial: a search trial, or a replicate of the chosen config.
+
+    Args:
+        value: the objective; None while it runs and when it failed.
+        params: the searched parameters it had.
+        metrics: the last value of everything it reported or returned.
+        hours: from its start to its end, interruptions included; None while it runs.
+        failure: kind of failure, empty when there was none.
+    """
+
+    trial: str
+    run_id: str
+    index: int
+    seed: int
+    state: TrialState
+    value: float | None
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    curve: Curve
+    hours: float | None
+    failure: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceResult:
+    """Where a cell's number is printed, and which of its metrics that is."""
+
+    experiment: str
+    levels: Mapping[str, str]
+    metric: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSource:
+    """A data set a cell stood on; ``kind`` is 'real' or 'synthetic'."""
+
+    name: str
+    digest: str
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsSource:
+    """Weights a cell stood on; ``kind`` is 'real', 'random' or 'twin'."""
+
+    card: str
+    weights: str
+    digest: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellResult:
+    """One cell with all its trials.
+
+    Args:
+        planned: when it was last planned, milliseconds since the epoch.
+        replicates: the trials that make its number; while it runs, those done so far.
+        search: its search trials, in order.
+        failed: every trial of it that failed.
+        chosen: the searched parameters that validation chose.
+        selection: what the session that planned it was asked for, without the cells.
+    """
+
+    cell: str
+    run_id: str
+    name: str
+    planned: int
+    state: CellState
+    reason: str
+    recipe: str
+    trainable: str
+    version: int
+    objective: str
+    mode: str
+    places: tuple[PlaceResult, ...]
+    replicates: tuple[TrialResult, ...]
+    search: tuple[TrialResult, ...]
+    failed: tuple[TrialResult, ...]
+    chosen: Mapping[str, Any]
+    data: tuple[DataSource, ...]
+    weights: tuple[WeightsSource, ...]
+    provenance: Mapping[str, str]
+    selection: Mapping[str, Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What must stand beside every number of the cell: 'synthetic', 'twin', 'random'."""
+        kinds = {d.kind for d in self.data} | {w.kind for w in self.weights}
+        return tuple(label for label in ("synthetic", "twin", "random") if label in kinds)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its number may be held against a published one."""
+        return not {"synthetic", "twin"} & set(self.labels)
+
+    def values(self, metric: str) -> list[float]:
+        """Return a metric of every replicate that has it."""
+        return [r.metrics[metric] for r in self.replicates if metric in r.metrics]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyResults:
+    """Everything a report is made of.
+
+    Args:
+        store: address of the tracking store, without its password.
+        cells: the newest cell of every place.
+        superseded: numbers left out because a newer cell has their place.
+    """
+
+    study: str
+    store: str
+    cells: tuple[CellResult, ...]
+    superseded: int = 0
+    by_place: Mapping[tuple[str, frozenset[tuple[str, str]]], CellResult] = field(
+        default_factory=dict
+    )
+
+    def at(self, experiment: str, levels: Mapping[str, str]) -> CellResult | None:
+        """Return the cell that holds a place, None if nothing was run for it."""
+        return self.by_place.get((experiment, frozenset(levels.items())))
+
+    def failures(self) -> Counter[str]:
+        """Return how many trials failed, by kind."""
+        return Counter(trial.failure or "unknown" for c in self.cells for trial in c.failed)

@@ -1,0 +1,86 @@
+"""A study's tables in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.report.load import load_study_results
+from orchestrator.report.number import mean_text, published_text, spread_text
+from orchestrator.report.results import StudyResults
+from orchestrator.report.table import LEGEND, Entry, Table, build_tables
+from search_spaces.study import Study
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+
+def print_tables(tracking_uri: str, study: Study, console: Console) -> None:
+    """Read a study's results from the tracking store and print its tables.
+
+    Raises:
+        TrackingError: the store cannot be read, or has nothing of the study.
+    """
+    results = load_study_results(tracking_uri, study.name)
+    for renderable in renderables(results, study):
+        console.print(renderable)
+
+
+def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
+    """Return the tables, their legends, and what else must be said, in print order."""
+    from rich.text import Text
+
+    shown: list[RenderableType] = []
+    for table in build_tables(results, study):
+        shown.append(_rich_table(table))
+        shown += [Text(f"  {label}: {LEGEND[label]}", style="dim") for label in table.labels]
+    failures = results.failures()
+    if failures:
+        counts = ", ".join(f"{n} {kind}" for kind, n in failures.most_common())
+        shown.append(Text(f"failed trials: {counts}", style="yellow"))
+    if results.superseded:
+        line = f"{results.superseded} older numbers were superseded by newer runs of their place"
+        shown.append(Text(line, style="dim"))
+    return shown
+
+
+def _rich_table(table: Table) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    caption = ", ".join(table.metrics) or None
+    shown = RichTable(
+        title=Text(table.title, style="bold"),
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for factor in table.row_factors:
+        shown.add_column(Text(factor), overflow="fold")
+    for column in table.columns:
+        shown.add_column(Text("\n".join(column) or "result"), justify="right", overflow="fold")
+    for titles, entries in table.rows:
+        cells = [_entry_text(entry) for entry in entries]
+        shown.add_row(*(Text(title) for title in titles), *cells)
+    return shown
+
+
+def _entry_text(entry: Entry | None) -> Text:
+    from rich.text import Text
+
+    if entry is None:
+        return Text("–", style="dim")
+    text = Text()
+    if entry.statistic is None:
+        text.append(entry.note, style="red" if entry.status == "failed" else "dim")
+    else:
+        text.append(mean_text(entry.statistic), style="bold")
+        text.append(" " + spread_text(entry.statistic))
+        if entry.labels:
+            text.append(" " + " ".join(entry.labels), style="yellow")
+    if entry.published is not None:
+        text.append(f"\npaper {published_text(entry.published)}", style="cyan")
+    return text
