@@ -47,15 +47,15 @@ CAMERAS: Mapping[str, Camera] = {
         vessel=0.22, lesion=1.0,
     ),
     "camera_1": Camera(
-        gain=(0.85, 0.62, 0.40), gamma=1.2, vignette=0.55, blur_px=0.6, noise=0.030,
-        vessel=0.16, lesion=0.85, cut=0.8,
+        gain=(0.88, 0.58, 0.34), gamma=1.1, vignette=0.45, blur_px=0.3, noise=0.017,
+        vessel=0.16, lesion=0.85, cut=0.9,
     ),
     "camera_2": Camera(
         gain=(1.10, 0.42, 0.12), gamma=0.8, vignette=0.10, blur_px=0.3, noise=0.020,
         vessel=0.28, lesion=0.90,
     ),
     "camera_3": Camera(
-        gain=(0.70, 0.70, 0.55), gamma=1.0, vignette=0.70, blur_px=1.0, noise=0.050,
+        gain=(0.70, 0.70, 0.55), gamma=1.0, vignette=0.60, blur_px=0.7, noise=0.030,
         vessel=0.12, lesion=0.70, cut=0.7,
     ),
 }  # fmt: skip

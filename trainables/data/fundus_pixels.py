@@ -28,7 +28,7 @@ _FIELD = 0.95
 
 # How strongly each thing darkens (or, where positive, adds light to) red, green and blue.
 _VESSEL = (-0.9, -2.0, -1.5)
-_BLOOD = (-0.42, -0.80, -0.60)
+_BLOOD = (-0.34, -0.62, -0.46)
 _MACULA = (-0.25, -0.45, -0.40)
 _DISC = (0.32, 0.70, 0.80)
 _EXUDATE = (0.35, 0.80, 0.45)
@@ -202,14 +202,14 @@ def _add_lesions(
 ) -> None:
     n, contrast = len(eye.side), np.float32(camera.lesion)
     exudates = scatter(
-        rng, counts["exudates"], eye.disc_xy, (0.9, 2.0), around_xy=eye.macula_xy, spread=0.38
+        rng, counts["exudates"], eye.disc_xy, (0.9, 1.7), around_xy=eye.macula_xy, spread=0.38
     )
-    cotton = scatter(rng, counts["cotton_wool"], eye.disc_xy, (2.5, 4.0), aspect=1.6)
+    cotton = scatter(rng, counts["cotton_wool"], eye.disc_xy, (2.2, 3.6), aspect=1.6)
     _glow(light_nchw, canvas.ellipses(cotton, 3.0, n) * contrast, _COTTON_WOOL)
     _glow(light_nchw, canvas.ellipses(exudates, 1.0, n) * contrast, _EXUDATE)
-    small = scatter(rng, counts["microaneurysms"], eye.disc_xy, (0.9, 1.3))
-    blots = scatter(rng, counts["haemorrhages"], eye.disc_xy, (1.8, 3.4), aspect=1.8)
-    pool = scatter(rng, counts["preretinal"], eye.disc_xy, (6.0, 9.0), aspect=1.8, spread=0.55)
+    small = scatter(rng, counts["microaneurysms"], eye.disc_xy, (0.85, 1.2))
+    blots = scatter(rng, counts["haemorrhages"], eye.disc_xy, (1.5, 2.8), aspect=1.8)
+    pool = scatter(rng, counts["preretinal"], eye.disc_xy, (4.5, 7.5), aspect=1.8, spread=0.55)
     blood_nhw = np.maximum(canvas.ellipses(small, 1.0, n), canvas.ellipses(blots, 1.4, n))
     blood_nhw = np.maximum(blood_nhw, canvas.ellipses(pool, 1.5, n))
     threads = draw_new_vessels(rng, eye.disc_xy, counts["new_vessels"])

@@ -47,7 +47,7 @@ def draw_vessels(rng: np.random.Generator, disc_xy: Floats, side: Floats) -> lis
 def draw_new_vessels(rng: np.random.Generator, disc_xy: Floats, present: Ints) -> Points:
     """Draw tufts of fine curling vessels on the optic disc of some pictures."""
     owner = np.flatnonzero(present)
-    count, threads, points = len(owner), 12, 26
+    count, threads, points = len(owner), 9, 22
     start = rng.uniform(0, 2 * np.pi, (count, threads, 1))
     curl = rng.normal(0, 0.42, (count, threads, points)).cumsum(axis=2)
     heading = start + curl
@@ -59,8 +59,8 @@ def draw_new_vessels(rng: np.random.Generator, disc_xy: Floats, present: Ints) -
     return Points(
         owner=np.repeat(owner, threads * points),
         xy=xy_nvp2.reshape(-1, 2).astype(np.float32),
-        width_px=np.full(total, 0.55, dtype=np.float32),
-        weight=np.full(total, 0.9, dtype=np.float32),
+        width_px=np.full(total, 0.5, dtype=np.float32),
+        weight=np.full(total, 0.7, dtype=np.float32),
     )
 
 

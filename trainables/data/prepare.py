@@ -1,0 +1,103 @@
+"""Turn a folder the user brought into a prepared set: scan, hash, write the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainables.data.atomic_file import sha256_of
+from trainables.data.card import DataCard, Split
+from trainables.data.cards import get_data_card, source_of
+from trainables.data.manifest import (
+    PreparedData,
+    Row,
+    manifest_digest,
+    split_counts,
+    write_manifest,
+    write_prepared,
+)
+from trainables.data.prepared import PreparedSource
+from trainables.errors import DatasetError, StorageError
+
+if TYPE_CHECKING:
+    from trainables.context import Locations
+
+Progress = Callable[[int, int], None]
+"""Called with (files hashed, files in all)."""
+
+# Hashing releases the interpreter lock and mostly waits for the disk.
+_THREADS = 8
+
+
+def prepare(
+    name: str, source: Path, locations: Locations, progress: Progress | None = None
+) -> PreparedData:
+    """Prepare a real data set from ``source``; the files stay where they are.
+
+    Running it again gives the same digest, and the same set again if files have moved.
+
+    Raises:
+        DatasetError: the set needs no preparation, a file is missing, a column or label is wrong.
+        StorageError: the data folder cannot be written.
+    """
+    card = get_data_card(name)
+    data_source = source_of(card)
+    if not isinstance(data_source, PreparedSource):
+        raise DatasetError(f"data set '{name}' needs no preparation: {_why(card)}")
+    if not source.is_dir():
+        raise DatasetError(f"{source} is not a folder. Expected there: {card.how_to_get}.")
+    rows = _hash(data_source.scan(source), source, progress)
+    counts = split_counts(rows)
+    prepared = PreparedData(
+        name=name,
+        folder=locations.data / name,
+        source=source.resolve(),
+        rows=len(rows),
+        digest=manifest_digest(rows),
+        counts=counts,
+        differs=count_differences(card, counts),
+    )
+    try:
+        prepared.folder.mkdir(parents=True, exist_ok=True)
+        write_manifest(prepared.folder, rows)
+        # Last, because its presence is what makes the set prepared.
+        write_prepared(prepared)
+    except OSError as error:
+        raise StorageError(f"{prepared.folder} cannot be written: {error.strerror}") from error
+    return prepared
+
+
+def count_differences(card: DataCard, counts: dict[Split, int]) -> str:
+    """Say how pictures per split differ from the card's, or return an empty string."""
+    return ", ".join(
+        f"{split}: {counts[split]} pictures instead of {expected}"
+        for split, expected in card.expected_counts.items()
+        if counts[split] != expected
+    )
+
+
+def _why(card: DataCard) -> str:
+    if card.kind == "synthetic":
+        return "it is generated when first used"
+    return f"it is read from where it lies ({card.how_to_get})"
+
+
+def _hash(rows: list[Row], source: Path, progress: Progress | None) -> list[Row]:
+    hashed = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        digests = pool.map(lambda row: _sha256(source / row.path), rows)
+        for done, (row, sha256) in enumerate(zip(rows, digests, strict=True), start=1):
+            hashed.append(replace(row, sha256=sha256))
+            if progress:
+                progress(done, len(rows))
+    return hashed
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,89 @@
+"""Real data sets the user brings: prepared once, then opened from their manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainables.data.card import DataCard, DataStatus, Split
+from trainables.data.manifest import MANIFEST, Row, read_manifest, read_prepared
+from trainables.errors import DatasetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from trainables.context import Locations
+    from trainables.data.image_set import ImageSet
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """A set read through its manifest.
+
+    Args:
+        scan: reads the original layout: source folder -> one row per picture, without hashes.
+    """
+
+    scan: Callable[[Path], list[Row]]
+
+    def status(self, card: DataCard, locations: Locations) -> DataStatus:
+        """Tell digest and presence from what ``prepare`` left; no picture is opened."""
+        folder = locations.data / card.name
+        command = f"xenograft prepare {card.name} --source DIR"
+        try:
+            prepared = read_prepared(folder)
+        except DatasetError as error:
+            return _absent(card, str(error))
+        if prepared is None or not (folder / MANIFEST).is_file():
+            return _absent(
+                card,
+                f"data set '{card.name}' is not prepared in {locations.data}. Get "
+                f"{card.how_to_get} ({card.homepage}; {card.licence}), then run '{command}'.",
+            )
+        if not prepared.source.is_dir():
+            return _absent(
+                card,
+                f"the pictures of '{card.name}' are no longer in {prepared.source}. "
+                f"Run '{command}' with the folder they are in now.",
+            )
+        return DataStatus(card=card, digest=prepared.digest, present=True)
+
+    def load(
+        self, card: DataCard, split: Split, domains: tuple[str, ...], locations: Locations
+    ) -> ImageSet:
+        """Open the files that the manifest lists for a split."""
+        import numpy as np
+
+        from trainables.data.image_set import ImageSet
+        from trainables.data.pixels import FilePixels
+
+        folder = locations.data / card.name
+        prepared = read_prepared(folder)
+        if prepared is None:
+            raise DatasetError(self.status(card, locations).reason)
+        every = read_manifest(folder / MANIFEST)
+        rows = [row for row in every if row.split == split and row.domain in domains]
+        return ImageSet.of(
+            card,
+            split,
+            digest=prepared.digest,
+            pixels=FilePixels([prepared.source / row.path for row in rows]),
+            labels=_labels(card, rows),
+            domain_of=np.array([row.domain for row in rows], dtype=np.str_),
+            ids=np.array([row.path for row in rows], dtype=np.str_),
+        )
+
+
+def _absent(card: DataCard, reason: str) -> DataStatus:
+    return DataStatus(card=card, digest="", present=False, reason=reason)
+
+
+def _labels(card: DataCard, rows: list[Row]) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
+    import numpy as np
+
+    if card.task == "multiclass":
+        return np.array([row.label for row in rows], dtype=np.int64)
+    return np.array([row.labels for row in rows], dtype=np.float32).reshape(-1, len(card.classes))
