@@ -25,6 +25,14 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
     Raises:
         StorageError: the folder cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write_all(results, study, folder)
+    except OSError as error:
+        raise StorageError(f"cannot write the report to {folder}: {error.strerror}") from error
+
+
+def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     files: dict[Path, str] = {}
     inline: dict[str, list[PageFigure]] = {}
     for cell in results.cells:
@@ -39,11 +47,8 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
     page = {folder / "report.html": report_page(results, study, inline)}
     numbers = {folder / "results.csv": results_csv(results, study)}
     written = {**page, **numbers, **files}
-    try:
-        for path, content in written.items():
-            _write(path, content)
-    except OSError as error:
-        raise StorageError(f"cannot write the report to {folder}: {error.strerror}") from error
+    for path, content in written.items():
+        _write(path, content)
     return list(written)
 
 

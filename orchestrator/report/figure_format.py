@@ -37,5 +37,6 @@ def inline_svg(text: str, words: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # Group ids repeat in every figure; only those of clip paths and markers are referred to.
     text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r"\n\s+", "\n", text)
     label = escape(words, quote=True)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

@@ -153,6 +153,7 @@ def _slice(axes: Axes, name: str, trials: list[TrialResult], cell: CellResult) -
         axes.set_xticks(range(len(levels)), levels)
     elif _spans_decades([float(t.params[name]) for t in having]):
         axes.set_xscale("log")
+        axes.minorticks_off()
     axes.set_xlabel(name)
 
 

@@ -1,0 +1,356 @@
+"""From events through the tracking store to tables, figures and the page."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_events import new_store
+from report_sample import ACCURACIES, delivered, study
+from rich.console import Console
+from scipy import stats
+
+from orchestrator.report import build_report, load_study_results, print_tables, to_json
+from orchestrator.report.csv_file import results_csv
+from orchestrator.report.figures import cell_figures, learning_curves, search_history
+from orchestrator.report.html import rerun_command
+from orchestrator.report.latex import escape, table_latex
+from orchestrator.report.number import mean_text, published_text, spread_text
+from orchestrator.report.results import CellResult, StudyResults
+from orchestrator.report.statistics import summarise
+from orchestrator.report.table import Entry, build_table, build_tables
+from search_spaces.study import Published
+from trainables.errors import StorageError, TrackingError
+
+
+@pytest.fixture(scope="module")
+def results() -> StudyResults:
+    return load_study_results(delivered(), "grafts")
+
+
+@pytest.fixture(scope="module")
+def page(results: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> str:
+    paths = build_report(results, study(), tmp_path_factory.mktemp("report"))
+    return paths[0].read_text()
+
+
+def cell_at(results: StudyResults, weights: str, method: str) -> CellResult:
+    found = results.at("transfer", {"weights": weights, "method": method})
+    assert found is not None
+    return found
+
+
+def entries(results: StudyResults) -> dict[tuple[str, ...], Entry]:
+    table = build_table(results, study().experiment("transfer"))
+    return {tuple(entry.levels.values()): entry for entry in table.entries}
+
+
+# Reading back
+
+
+def test_replicates_come_back_with_seeds_and_metrics(results: StudyResults) -> None:
+    cell = cell_at(results, "imagenet", "linear")
+    assert cell.values("test/accuracy") == ACCURACIES["imagenet", "linear"]
+    assert [r.seed for r in cell.replicates] == [1000, 1001, 1002, 1003]
+
+
+def test_search_trials_come_back_with_curve_state_and_params(results: StudyResults) -> None:
+    cell = cell_at(results, "imagenet", "knn")
+    states = [(t.index, t.state, t.params["optimizer.lr"]) for t in cell.search]
+    assert states == [
+        (0, "complete", 0.01), (1, "pruned", 0.1), (2, "complete", 1.0), (3, "failed", 0.1)
+    ]  # fmt: skip
+    assert cell.search[1].curve.steps == (1, 2)
+    expected = tuple(1 - 0.5 * math.exp(-s * 0.1) for s in (1, 2))
+    assert cell.search[1].curve.values == pytest.approx(expected)
+    assert cell.chosen == {"optimizer.lr": 0.1}
+
+
+def test_what_run_returned_is_no_point_of_the_curve(results: StudyResults) -> None:
+    replicate = cell_at(results, "imagenet", "knn").replicates[0]
+    assert replicate.curve.steps == (1, 2, 3)
+    assert replicate.metrics["test/accuracy"] == 0.7
+
+
+def test_the_newest_cell_of_a_place_counts_and_the_other_is_counted(results: StudyResults) -> None:
+    assert cell_at(results, "imagenet", "knn").cell == "knn"
+    assert results.superseded == 1
+
+
+def test_one_cell_stands_in_every_table_it_has_a_place_in(results: StudyResults) -> None:
+    shared = results.at("ablation", {"size": "small"})
+    assert shared is cell_at(results, "imagenet", "knn")
+
+
+def test_failures_are_counted_by_kind(results: StudyResults) -> None:
+    assert dict(results.failures()) == {"nan": 1}
+
+
+def test_a_study_never_run_says_how_to_run_it(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="xenograft run other"):
+        load_study_results(new_store(tmp_path), "other")
+    with pytest.raises(TrackingError, match="xenograft run grafts"):
+        load_study_results(f"sqlite:///{tmp_path / 'none.db'}", "grafts")
+    assert not (tmp_path / "none.db").exists()
+
+
+# Statistics
+
+
+def test_statistics_agree_with_scipy() -> None:
+    values = [0.81, 0.82, 0.85, 0.79, 0.9]
+    got = summarise(values)
+    assert got is not None
+    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert got.sd == pytest.approx(np.std(values, ddof=1))
+    assert got.se == pytest.approx(stats.sem(values))
+    assert (got.ci95_low, got.ci95_high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_one_value_has_no_spread_and_says_so() -> None:
+    one = summarise([0.5])
+    assert one is not None
+    assert (one.sd, one.se, one.ci95_low) == (None, None, None)
+    assert spread_text(one) == "(n=1, no spread)"
+    assert one.covers(0.5) is None
+
+
+def test_no_values_and_no_numbers_are_not_hidden() -> None:
+    assert summarise([]) is None
+    broken = summarise([0.5, math.nan])
+    assert broken is not None
+    assert mean_text(broken) == "nan"
+    assert broken.covers(0.5) is False
+
+
+def test_every_spread_names_its_kind_and_n() -> None:
+    three = summarise([0.70, 0.80, 0.90])
+    assert three is not None
+    assert f"{mean_text(three)} {spread_text(three)}" == "0.800 ± 0.100 (sd, n=3)"
+    tight = summarise([0.80001, 0.80021])
+    assert tight is not None
+    assert spread_text(tight) == "± 0.0001 (sd, n=2)"
+    published = Published(value=0.4, error=0.02, error_kind="se", source="")
+    assert published_text(published) == "0.400 ± 0.020 (se, n not given)"
+
+
+# Tables
+
+
+def test_a_table_has_the_papers_rows_and_columns(results: StudyResults) -> None:
+    table = build_table(results, study().experiment("transfer"))
+    assert table.columns == (("knn",), ("linear",), ("tuned",))
+    assert [titles for titles, _ in table.rows] == [("ImageNet <b>&",), ("random",)]
+
+
+def test_entries_say_what_became_of_them(results: StudyResults) -> None:
+    found = entries(results)
+    assert {levels: entry.status for levels, entry in found.items()} == {
+        ("imagenet", "knn"): "number",
+        ("imagenet", "linear"): "number",
+        ("imagenet", "tuned"): "failed",
+        ("random", "knn"): "number",
+        ("random", "linear"): "unfinished",
+    }
+    assert found["imagenet", "tuned"].note == "failed: no trial"
+    assert found["random", "linear"].note == "unfinished: 1 search trials, 0 replicates so far"
+
+
+def test_numbers_carry_the_labels_of_what_they_stand_on(results: StudyResults) -> None:
+    found = entries(results)
+    assert found["imagenet", "linear"].labels == ()
+    assert found["imagenet", "knn"].labels == ("random",)
+    assert found["random", "knn"].labels == ("synthetic", "twin")
+    assert found["random", "linear"].labels == ()
+
+
+def test_only_comparable_numbers_are_held_against_the_paper(results: StudyResults) -> None:
+    found = entries(results)
+    assert found["imagenet", "knn"].agrees is True
+    assert found["imagenet", "linear"].agrees is False
+    assert found["random", "knn"].agrees is None
+
+
+def test_columns_are_nested_in_the_order_the_experiment_names_them(results: StudyResults) -> None:
+
+    flipped = dataclasses.replace(study().experiment("transfer"), columns=("method", "weights"))
+    table = build_table(results, flipped)
+    assert table.columns[:2] == (("knn", "ImageNet <b>&"), ("knn", "random"))
+    first = table.rows[0][1][0]
+    assert first is not None
+    assert first.cell is cell_at(results, "imagenet", "knn")
+
+
+# Renderers
+
+
+def test_csv_gives_back_mean_spread_and_seeds_of_every_metric(results: StudyResults) -> None:
+    lines = list(csv.DictReader(io.StringIO(results_csv(results, study()))))
+    place = "transfer/weights=imagenet/method=linear"
+    (line,) = [x for x in lines if x["place"] == place and x["metric"] == "test/accuracy"]
+    values = ACCURACIES["imagenet", "linear"]
+    assert float(line["mean"]) == pytest.approx(np.mean(values))
+    assert float(line["sd"]) == pytest.approx(np.std(values, ddof=1))
+    assert (line["n"], line["seeds"], line["printed"]) == ("4", "1000 1001 1002 1003", "1")
+    assert (line["published_value"], line["published_in_ci95"]) == ("0.9", "0")
+    assert line["data_digests"] == "d" * 64
+    (other,) = [x for x in lines if x["place"] == place and x["metric"] == "test/auc"]
+    assert float(other["mean"]) == pytest.approx(np.mean(values) / 2)
+    (unfinished,) = [x for x in lines if x["state"] == "unfinished"]
+    assert (unfinished["mean"], unfinished["published_value"]) == ("", "0.4")
+
+
+def test_latex_rows_have_as_many_columns_as_the_table(results: StudyResults) -> None:
+    text = table_latex(build_table(results, study().experiment("transfer")))
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {len(re.split(r"(?<!\\)&", row)) for row in rows} == {4}
+    assert r"0.800 $\pm$ 0.100 (sd, n=3) random" in text
+    assert r"what transfers \& \textless{}why\textgreater{} 100\%" in text
+
+
+def test_latex_escapes_what_would_be_commands() -> None:
+    assert escape(r"a_b \input{x} 5%") == r"a\_b \textbackslash{}input\{x\} 5\%"
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(results: StudyResults, tmp_path: Path) -> None:
+    tables = "".join(table_latex(table) for table in build_tables(results, study()))
+    head = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
+    (tmp_path / "t.tex").write_text(head + tables + r"\end{document}")
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_json_holds_the_numbers_and_nothing_json_lacks(results: StudyResults) -> None:
+    body = json.loads(json.dumps(to_json(results, study()), allow_nan=False))
+    transfer = body["tables"][0]["entries"]
+    (entry,) = [e for e in transfer if e["levels"] == {"weights": "random", "method": "knn"}]
+    assert entry["statistic"]["mean"] == 0.55
+    assert entry["labels"] == ["synthetic", "twin"]
+
+
+def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
+    console = Console(width=160, record=True, file=io.StringIO())
+    print_tables(delivered(), study(), console)
+    text = console.export_text()
+    assert "0.800 ± 0.100 (sd, n=3) random" in text
+    assert "paper 0.400 ± 0.020 (se, n not given)" in text
+    assert "synthetic: made on generated pictures" in text
+    assert "ImageNet <b>&" in text
+
+
+# Figures and the page
+
+
+def test_a_cell_has_figures_only_for_what_there_is_to_show(results: StudyResults) -> None:
+    assert set(cell_figures(cell_at(results, "imagenet", "knn"))) == {
+        "curves", "search", "parameters"
+    }  # fmt: skip
+    assert set(cell_figures(cell_at(results, "imagenet", "linear"))) == {"curves"}
+    assert cell_figures(cell_at(results, "imagenet", "tuned")) == {}
+
+
+def test_the_search_figure_follows_the_best_value(results: StudyResults) -> None:
+    figure = search_history(cell_at(results, "imagenet", "knn"))
+    assert figure is not None
+    (line,) = [x for x in figure.axes[0].lines if x.get_label() == "best so far"]
+    expected = [1 - 0.5 * math.exp(-4 * 0.01), 1 - 0.5 * math.exp(-4 * 1.0)]
+    assert list(line.get_ydata()) == pytest.approx(expected)
+
+
+def test_pruned_curves_are_fainter_than_finished_ones(results: StudyResults) -> None:
+    figure = learning_curves(cell_at(results, "imagenet", "knn"))
+    assert figure is not None
+    alphas = {len(x.get_xdata()): x.get_alpha() for x in figure.axes[0].lines if x.get_alpha()}
+    assert alphas[2] < alphas[4]
+
+
+class _Resources(HTMLParser):
+    """Collect what a browser would load, and the tags with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        for name, value in attrs:
+            if name in {"src", "href", "xlink:href", "srcset", "data", "action"}:
+                self.loaded.append(value or "")
+
+
+def test_the_page_loads_nothing(page: str) -> None:
+    parser = _Resources()
+    parser.feed(page)
+    assert [url for url in parser.loaded if not url.startswith("#")] == []
+    assert "@import" not in page
+    assert [u for u in re.findall(r"url\(([^)]*)\)", page) if not u.startswith("#")] == []
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in parser.tags}
+
+
+def test_the_page_names_its_parts_for_readers_who_cannot_see_it(page: str) -> None:
+    parser = _Resources()
+    parser.feed(page)
+    tags = parser.tags
+    assert ("html", {"lang": "en"}) in tags
+    assert all("scope" in attributes for tag, attributes in tags if tag == "th")
+    assert sum(t == "table" for t, _ in tags) == sum(t == "caption" for t, _ in tags) > 2
+    figures = [attributes for tag, attributes in tags if tag == "svg"]
+    assert figures
+    assert all(a["role"] == "img" and a["aria-label"] for a in figures)
+
+
+def test_the_page_escapes_names(page: str) -> None:
+    assert "ImageNet &lt;b&gt;&amp;" in page
+    assert "On Grafts&lt;/i&gt;" in page
+    assert "loss is &lt;nan&gt;" in page
+    assert "<nan>" not in page
+
+
+def test_the_page_warns_of_numbers_that_are_no_results(page: str) -> None:
+    assert "Not results about medicine" in page
+    assert re.search(r"0\.550</span>.*?badge synthetic", page, flags=re.DOTALL)
+
+
+def test_the_rerun_command_repeats_the_selection(results: StudyResults) -> None:
+
+    cell = dataclasses.replace(
+        cell_at(results, "imagenet", "knn"),
+        selection={"study": "grafts", "twin": True, "overrides": {"note": "two words"}},
+    )
+    command = rerun_command("grafts", cell, "transfer", {"method": "knn"})
+    assert command == (
+        "xenograft run grafts --only experiment=transfer --only method=knn --twin "
+        "--set 'note=two words'"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(
+    results: StudyResults, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(StorageError, match="cannot write the report"):
+        build_report(results, study(), tmp_path / "taken")
+
+
+def test_importing_the_report_and_tracking_stays_cheap() -> None:
+    code = (
+        "import sys, orchestrator.report, orchestrator.tracking; "
+        "print({'mlflow', 'matplotlib', 'pandas', 'scipy', 'numpy', 'torch', 'ray', 'jinja2'}"
+        " & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
