@@ -53,6 +53,17 @@ class Spots:
     angle: Floats
 
 
+@dataclass(frozen=True)
+class Area:
+    """Where lesions fall: around a centre per picture (n, 2), or around the middle of the field."""
+
+    radius: float
+    centre_xy: Floats | None = None
+
+
+FIELD = Area(radius=0.78)
+
+
 def draw_counts(rng: np.random.Generator, labels: Ints) -> dict[str, Ints]:
     """Draw how many lesions of every kind each picture has."""
     proliferative = labels == 4
@@ -84,22 +95,19 @@ def scatter(
     radii_px: tuple[float, float],
     *,
     aspect: float = 1.0,
-    around_xy: Floats | None = None,
-    spread: float = 0.78,
+    area: Area = FIELD,
 ) -> Spots:
     """Place lesions inside the field and off the optic disc.
 
     Args:
         counts: (n,) per picture; disc_xy: (n, 2) centre of the disc.
-        aspect: greatest ratio of the two radii.
-        around_xy: (n, 2) centre of the cluster; the centre of the field when None.
-        spread: radius of the area they fall in.
+        radii_px: least and greatest; aspect: greatest ratio of the two radii of a lesion.
     """
     owner = np.repeat(np.arange(len(counts)), counts)
     total = len(owner)
-    distance = spread * np.sqrt(rng.random(total))
+    distance = area.radius * np.sqrt(rng.random(total))
     direction = rng.uniform(0, 2 * np.pi, total)
-    centre = np.zeros((total, 2)) if around_xy is None else around_xy[owner]
+    centre = np.zeros((total, 2)) if area.centre_xy is None else area.centre_xy[owner]
     x = centre[:, 0] + distance * np.cos(direction)
     # Flatter than wide, so that cameras with a cut field still show every lesion.
     y = centre[:, 1] + 0.82 * distance * np.sin(direction)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from trainables.config import seed_from
 from trainables.data.card import Split
 from trainables.data.fundus import SIZE_PX, Camera, FundusParameters
-from trainables.data.fundus_lesions import Spots, draw_counts, scatter
+from trainables.data.fundus_lesions import Area, Spots, draw_counts, scatter
 from trainables.data.fundus_vessels import Points, draw_new_vessels, draw_vessels
 from trainables.data.stamping import stamp_ellipses, stamp_points
 
@@ -202,14 +202,14 @@ def _add_lesions(
 ) -> None:
     n, contrast = len(eye.side), np.float32(camera.lesion)
     exudates = scatter(
-        rng, counts["exudates"], eye.disc_xy, (0.9, 1.7), around_xy=eye.macula_xy, spread=0.38
+        rng, counts["exudates"], eye.disc_xy, (0.9, 1.7), area=Area(0.38, eye.macula_xy)
     )
     cotton = scatter(rng, counts["cotton_wool"], eye.disc_xy, (2.2, 3.6), aspect=1.6)
     _glow(light_nchw, canvas.ellipses(cotton, 3.0, n) * contrast, _COTTON_WOOL)
     _glow(light_nchw, canvas.ellipses(exudates, 1.0, n) * contrast, _EXUDATE)
     small = scatter(rng, counts["microaneurysms"], eye.disc_xy, (0.85, 1.2))
     blots = scatter(rng, counts["haemorrhages"], eye.disc_xy, (1.5, 2.8), aspect=1.8)
-    pool = scatter(rng, counts["preretinal"], eye.disc_xy, (4.5, 7.5), aspect=1.8, spread=0.55)
+    pool = scatter(rng, counts["preretinal"], eye.disc_xy, (4.5, 7.5), aspect=1.8, area=Area(0.55))
     blood_nhw = np.maximum(canvas.ellipses(small, 1.0, n), canvas.ellipses(blots, 1.4, n))
     blood_nhw = np.maximum(blood_nhw, canvas.ellipses(pool, 1.5, n))
     threads = draw_new_vessels(rng, eye.disc_xy, counts["new_vessels"])

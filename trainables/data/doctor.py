@@ -1,0 +1,67 @@
+"""Look for what is wrong with a data set before a study spends hours on it. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainables.config import DataRef
+from trainables.data.card import SPLITS, DataCard, Split
+from trainables.data.cards import data_status, source_of
+from trainables.data.manifest_checks import manifest_problems
+from trainables.data.prepare import count_differences
+from trainables.data.prepared import PreparedSource
+from trainables.data.problem import Problem, duplicates
+from trainables.errors import DatasetError
+
+if TYPE_CHECKING:
+    from trainables.context import Locations
+    from trainables.data.image_set import ImageSet
+
+__all__ = ["Problem", "doctor"]
+
+
+def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]:
+    """Check a data set: files, contents, labels, counts, and leaks between splits.
+
+    Args:
+        full: decode and hash every file; otherwise read every header and a sample of contents.
+
+    Raises:
+        SelectionError: there is no such data set.
+    """
+    status = data_status(name, locations)
+    if not status.present:
+        return [Problem(severity="error", where=name, what=status.reason)]
+    try:
+        if isinstance(source_of(status.card), PreparedSource):
+            return list(manifest_problems(status.card, locations, full))
+        return list(_array_problems(status.card, locations))
+    except DatasetError as error:
+        return [Problem(severity="error", where=name, what=str(error))]
+
+
+def _array_problems(card: DataCard, locations: Locations) -> Iterator[Problem]:
+    from trainables.data.open import load_split
+
+    sets = {split: load_split(DataRef(name=card.name), split, locations) for split in SPLITS}
+    counts: dict[Split, int] = {split: len(image_set) for split, image_set in sets.items()}
+    differs = count_differences(card, counts)
+    if differs:
+        yield Problem(severity="warning", where=card.name, what=differs)
+    for split, image_set in sets.items():
+        for image_id, label in zip(image_set.ids, image_set.labels, strict=True):
+            if not 0 <= label < len(card.classes):
+                yield Problem(
+                    severity="error",
+                    where=f"{split}/{image_id}",
+                    what=f"label {label} is not one of 0 to {len(card.classes) - 1}",
+                )
+    yield from duplicates(found for image_set in sets.values() for found in _hashes(image_set))
+
+
+def _hashes(image_set: ImageSet) -> Iterator[tuple[str, str, str]]:
+    for index, image_id in enumerate(image_set.ids):
+        content = hashlib.sha256(image_set.image(index).numpy().tobytes()).hexdigest()
+        yield content, image_set.split, f"{image_set.split}/{image_id}"

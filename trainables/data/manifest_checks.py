@@ -1,0 +1,126 @@
+"""Checks of a prepared set: its manifest, then the files the manifest lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainables.data.atomic_file import sha256_of
+from trainables.data.card import DataCard
+from trainables.data.manifest import (
+    MANIFEST,
+    Row,
+    manifest_digest,
+    read_manifest,
+    read_prepared,
+    split_counts,
+)
+from trainables.data.prepare import count_differences
+from trainables.data.problem import Problem, duplicates
+from trainables.errors import DatasetError
+
+if TYPE_CHECKING:
+    from trainables.context import Locations
+
+_SAMPLE = 64
+_THREADS = 4
+_MODES = {1: {"L"}, 3: {"RGB"}}
+
+
+def manifest_problems(card: DataCard, locations: Locations, full: bool) -> Iterator[Problem]:
+    """Yield what is wrong with a prepared set.
+
+    Raises:
+        DatasetError: the manifest or the JSON card cannot be read.
+    """
+    folder = locations.data / card.name
+    rows, prepared = read_manifest(folder / MANIFEST), read_prepared(folder)
+    if prepared is None:
+        raise DatasetError(f"{folder} holds no prepared set")
+    if manifest_digest(rows) != prepared.digest:
+        yield Problem(
+            severity="error",
+            where=str(folder / MANIFEST),
+            what="altered since it was prepared; run 'xenograft prepare' again",
+        )
+    differs = count_differences(card, split_counts(rows))
+    if differs:
+        yield Problem(severity="warning", where=card.name, what=differs)
+    for row in rows:
+        yield from _label_problems(card, row)
+    yield from _torn_groups(rows)
+    yield from duplicates((row.sha256, row.split, row.path) for row in rows)
+    yield from _file_problems(card, prepared.source, rows, full)
+
+
+def _label_problems(card: DataCard, row: Row) -> Iterator[Problem]:
+    def error(what: str) -> Problem:
+        return Problem(severity="error", where=row.path, what=what)
+
+    if row.domain not in card.domains:
+        yield error(f"domain '{row.domain}' is not on the card")
+    if card.task == "multiclass":
+        if row.label is None or not 0 <= row.label < len(card.classes):
+            yield error(f"label {row.label} is not one of 0 to {len(card.classes) - 1}")
+    elif len(row.labels) != len(card.classes) or not set(row.labels) <= {0, 1}:
+        yield error(f"labels {row.labels} are not {len(card.classes)} values of 0 or 1")
+
+
+def _torn_groups(rows: list[Row]) -> Iterator[Problem]:
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        if row.group:
+            splits.setdefault(row.group, set()).add(row.split)
+    for group, seen in splits.items():
+        if len(seen) > 1:
+            yield Problem(
+                severity="error",
+                where=f"group {group}",
+                what=f"has pictures in {' and '.join(sorted(seen))}",
+            )
+
+
+def _file_problems(card: DataCard, source: Path, rows: list[Row], full: bool) -> Iterator[Problem]:
+    step = 1 if full else max(1, len(rows) // _SAMPLE)
+    modes: dict[str, list[str]] = {}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        thorough = [number % step == 0 for number in range(len(rows))]
+        checked = pool.map(lambda row, deep: _check_file(source, row, deep), rows, thorough)
+        for row, (mode, faults) in zip(rows, checked, strict=True):
+            for what in faults:
+                yield Problem(severity="error", where=row.path, what=what)
+            if mode and mode not in _MODES[card.channels]:
+                modes.setdefault(mode, []).append(row.path)
+    for mode, paths in sorted(modes.items()):
+        yield Problem(
+            severity="warning",
+            where=paths[0],
+            what=f"has mode {mode} where {'/'.join(_MODES[card.channels])} is expected "
+            f"({len(paths)} such pictures)",
+        )
+
+
+def _check_file(source: Path, row: Row, thorough: bool) -> tuple[str, list[str]]:
+    """Return the picture's mode and what is wrong with its file."""
+    from PIL import Image, UnidentifiedImageError
+
+    from trainables.data.pixels import read_image
+
+    path = source / row.path
+    faults = []
+    if row.mask and not (source / row.mask).is_file():
+        faults.append(f"its mask {row.mask} is missing")
+    if not path.is_file():
+        return "", [*faults, "the file is missing"]
+    if thorough and sha256_of(path) != row.sha256:
+        faults.append("the file has changed since it was prepared")
+    try:
+        with Image.open(path) as image:
+            mode = image.mode
+        if thorough:
+            read_image(path)
+    except (DatasetError, UnidentifiedImageError, OSError) as error:
+        return "", [*faults, f"cannot be read as a picture ({error})"]
+    return mode, faults
