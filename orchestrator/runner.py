@@ -206,7 +206,8 @@ def _ray_environment(settings: Settings) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    # What a trial dies of is shown once, by the progress display.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
 @contextmanager

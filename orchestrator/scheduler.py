@@ -6,12 +6,16 @@ ASHA itself is per cell (``brackets.py``); the order in which trials start is th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.messages import Failure, Final, Report, unpack, unpack_work
 from orchestrator.queue import StudyQueue
+
+_DEATHS = ("ActorDiedError", "ActorUnavailableError", "NodeDiedError", "OutOfMemoryError")
+"""Names, in Tune's error file, that mean the worker is gone rather than that the code is wrong."""
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -41,6 +45,16 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         elif isinstance(message, Failure):
             self._queue.on_failure(trial_id, message.kind, message.error)
         return str(TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
+        """Record a trial whose worker died more often than is retried, or whose bridge broke."""
+        trial_id = unpack_work(trial.config).trial
+        if not self._queue.record(trial_id).running:
+            return
+        error_file = trial.error_file
+        text = Path(error_file).read_text() if error_file else "its worker died"
+        died = not error_file or any(name in text for name in _DEATHS)
+        self._queue.on_failure(trial_id, "infrastructure" if died else "bug", text[-4000:])
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: the ledger holds the state."""

@@ -24,7 +24,6 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def __init__(self, queue: StudyQueue) -> None:
         super().__init__()
         self._queue = queue
-        self._trials: dict[str, str] = {}
 
     def set_search_properties(
         self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
@@ -33,27 +32,20 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         del spec
         return metric is None and mode is None and not config
 
-    def suggest(self, trial_id: str) -> dict[str, str] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, str] | str | None:  # noqa: ARG002
         """Return a trial's config, None while nothing is ready, FINISHED when all cells ended."""
         work = self._queue.next_work()
         if work is not None:
-            self._trials[trial_id] = work.trial
             return pack_work(work)
         return str(Searcher.FINISHED) if self._queue.finished else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record a trial that died with its worker; every other end came as a message.
+        """Do nothing: ends reach the queue through the scheduler, with their reasons.
 
         A trial that ends without one was interrupted: it stays open, to be resumed.
         """
-        del result
-        trial = self._trials.pop(trial_id)
-        if error and self._queue.record(trial).running:
-            self._queue.on_failure(
-                trial, "infrastructure", "the worker or its node died more often than is retried"
-            )
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: the ledger holds the state."""

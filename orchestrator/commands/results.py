@@ -38,9 +38,9 @@ def report(
         return
     print_tables(resolved.settings.tracking_uri, spec, OUT)
     folder = out or study_folder(resolved.settings, spec.name) / "report"
-    for path in build_report(results, spec, folder):
-        OUT.print(f"wrote {path}", markup=False)
-    OUT.print(f"[dim]next: open {folder / 'report.html'}, or xenograft ui[/]")
+    page, *others = build_report(results, spec, folder)
+    OUT.print(f"wrote {page} and {len(others)} tables and figures beside it", markup=False)
+    OUT.print("[dim]next: open the page, or xenograft ui[/]")
 
 
 @with_settings()
