@@ -21,8 +21,7 @@ def svg(figure: Figure) -> str:
     # Text stays text: smaller, selectable, and in the reader's font.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "xenograft"}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    # A hundredth of a point is finer than any screen; more decimals double the size of a page.
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", file.getvalue())
+    return re.sub(r"<[^>]*>", _shorten_coordinates, file.getvalue())
 
 
 def inline_svg(text: str, words: str) -> str:
@@ -40,3 +39,8 @@ def inline_svg(text: str, words: str) -> str:
     text = re.sub(r"\n\s+", "\n", text)
     label = escape(words, quote=True)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _shorten_coordinates(tag: re.Match[str]) -> str:
+    """Cut the numbers inside a tag: a hundredth of a point is finer than any screen."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])

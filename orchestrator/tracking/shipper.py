@@ -55,7 +55,11 @@ class Shipper:
         self._uri = tracking_uri
         self._study = study
         self._state_path = state_path
+        # Addresses can hold a password, so only a fingerprint is kept.
+        self._address = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
         self._state = DeliveryState.load(state_path)
+        if not self._state.target.startswith(self._address):
+            self._state = DeliveryState()
         self._runs: Runs | None = None
         self._delivery: Delivery | None = None
 
@@ -116,8 +120,8 @@ class Shipper:
         with self._ledger.path.open("rb") as file:
             ledger = hashlib.sha256(file.readline()).hexdigest()[:16]
         # A store that was deleted and made again counts its experiments from 1 again, too.
-        identity = f"{self._uri}\n{ledger}\n{experiment.experiment_id}\n{experiment.creation_time}"
-        target = hashlib.sha256(identity.encode()).hexdigest()
+        made = f"{experiment.experiment_id}-{experiment.creation_time}"
+        target = f"{self._address}/{ledger}/{made}"
         if self._state.target != target:
             self._state = DeliveryState(target=target)
         return Runs(client=client, experiment=experiment.experiment_id, ledger=ledger)

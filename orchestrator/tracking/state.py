@@ -15,7 +15,7 @@ class DeliveryState:
     """What a tracker must remember to go on where it stopped.
 
     Args:
-        target: fingerprint of the store, its experiment and the ledger; another starts anew.
+        target: which store, ledger and experiment this is about; for another, all starts anew.
         offset: bytes of the ledger that are in the store.
         cells: cell id -> id of its parent run.
         trials: trial id -> run id, of trials that have not ended.

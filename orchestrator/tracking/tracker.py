@@ -57,6 +57,7 @@ class Tracker:
         self._pending = 1  # whatever an earlier driver left
         self._draining = False
         self._closing = False
+        self._confirmed = False  # the store was reached, so the cursor is about this store
         self._last_error = ""
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
@@ -77,9 +78,7 @@ class Tracker:
             self._pending += 1
             self._draining = True
             self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self.undelivered == 0 or not self._thread.is_alive(), timeout_s
-            )
+            self._changed.wait_for(lambda: self._confirmed and self.undelivered == 0, timeout_s)
             self._draining = False
         return self.undelivered
 
@@ -156,5 +155,6 @@ class Tracker:
             logger.exception("tracking failed")
         with self._changed:
             self._last_error = error
+            self._confirmed = self._confirmed or not error
             self._changed.notify_all()
         return not error

@@ -23,6 +23,7 @@ from scipy import stats
 
 from orchestrator.report import build_report, load_study_results, print_tables, to_json
 from orchestrator.report.csv_file import results_csv
+from orchestrator.report.figure_format import svg
 from orchestrator.report.figures import cell_figures, learning_curves, search_history
 from orchestrator.report.html import rerun_command
 from orchestrator.report.latex import escape, table_latex
@@ -275,6 +276,21 @@ def test_pruned_curves_are_fainter_than_finished_ones(results: StudyResults) -> 
     assert figure is not None
     alphas = {len(x.get_xdata()): x.get_alpha() for x in figure.axes[0].lines if x.get_alpha()}
     assert alphas[2] < alphas[4]
+
+
+def test_an_svg_keeps_the_text_of_its_figure(results: StudyResults) -> None:
+    for figure, _ in cell_figures(cell_at(results, "imagenet", "knn")).values():
+        for axes in figure.axes:
+            axes.set_title("0.123456")
+        shown = re.findall(r">([^<>]+)</text>", svg(figure))
+        for axes in figure.axes:
+            labels = [t.get_text() for t in axes.get_yticklabels() if "$" not in t.get_text()]
+            low, high = axes.get_ylim()
+            inside = [
+                text for text, y in zip(labels, axes.get_yticks(), strict=True) if low <= y <= high
+            ]
+            assert inside
+            assert {"0.123456", axes.get_xlabel(), *inside} <= set(shown)
 
 
 class _Resources(HTMLParser):

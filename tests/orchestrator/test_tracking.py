@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sqlite3
@@ -273,6 +274,25 @@ def test_another_store_gets_everything_from_the_beginning(tmp_path: Path, uri: s
     other.mkdir()
     ship_all(shipper(tmp_path, new_store(other)))
     assert rows(other) == rows(tmp_path)
+
+
+def test_a_store_made_anew_at_the_same_address_gets_everything(tmp_path: Path, uri: str) -> None:
+    path = write(tmp_path / "grafts" / "ledger.jsonl", story())
+    ship_all(shipper(tmp_path, uri))
+    anew = tmp_path / "anew"
+    anew.mkdir()
+    other = new_store(anew)
+    # MLflow keeps a deleted file open within one process, so the state is moved instead.
+    state = json.loads((tmp_path / "state.json").read_text())
+    address = hashlib.sha256(other.encode()).hexdigest()[:16]
+    state["target"] = "/".join([address, *state["target"].split("/")[1:]])
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    tracker = Tracker(path, other, "grafts", tmp_path / "state.json", flush_s=0.01)
+    assert tracker.undelivered == 0
+    tracker.start()
+    assert tracker.drain(30) == 0
+    tracker.close()
+    assert rows(anew) == rows(tmp_path)
 
 
 def test_a_store_that_fails_for_a_while_costs_nothing(
