@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_samples import AptosFolder
 from PIL import Image
-
-AptosFolder = Callable[..., Path]
 
 
 @pytest.fixture

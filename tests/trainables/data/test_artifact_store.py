@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from trainables.data import artifact_store
@@ -155,12 +157,15 @@ def test_unwritable_store_is_a_storage_error_that_names_the_folder(tmp_path: Pat
 
 
 def test_missing_input_of_a_build_is_not_blamed_on_the_store(store: ArtifactStore) -> None:
+    def read(folder: Path) -> None:
+        (folder / "missing.csv").read_text()
+
     with pytest.raises(FileNotFoundError):
-        store.get_or_build("features", KEY, lambda folder: (folder / "no").read_text() and None)
+        store.get_or_build("features", KEY, read)
 
 
 def test_arrays_survive_exactly(tmp_path: Path) -> None:
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "feats_nd": np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32),
         "transposed": np.arange(6, dtype=np.int64).reshape(2, 3).T,
         "nothing": np.zeros((0, 5), dtype=np.uint8),
