@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from trainables.data.card import Task
@@ -87,7 +88,10 @@ def _check_classes(targets: list[Array], classes: tuple[str, ...], task: Task) -
 
 def _fit(x_nd: Array, target: Array, inverse_l2: float, max_iter: int) -> LogisticRegression:
     model = LogisticRegression(C=inverse_l2, max_iter=max_iter)
-    with warnings.catch_warnings():
+    # A trial has as many threads as torch was given. NumPy's would take every core, and on a busy
+    # machine these small products then take a hundred times the CPU time (0.07 s against 6 s).
+    threads = threadpool_limits(torch.get_num_threads())
+    with threads, warnings.catch_warnings():
         # Reported as a number instead.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(x_nd, target)
