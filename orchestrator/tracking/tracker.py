@@ -42,7 +42,7 @@ class Tracker:
         tracking_uri: str,
         study: str,
         state_path: Path,
-        flush_s: float = 2.0,
+        flush_s: float = 5.0,
     ) -> None:
         check_uri(tracking_uri)
         self._ledger_path = ledger_path
