@@ -59,14 +59,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
         return {}
     metrics = final_metrics(score, config.data, config.shift_domains, context)
     if context.is_main:
-        spec = ClassifierSpec(
-            card=config.backbone.card,
-            weights=config.backbone.weights,
-            classes=train.classes,
-            task=train.task,
-            transform=transform,
-        )
-        save_classifier(context.artifacts, model, spec, config, metrics)
+        _save(config, model, train, transform, metrics, context)
     return metrics
 
 
@@ -104,3 +97,21 @@ def _create_model(
     backbone.requires_grad_(not config.freeze_backbone)
     head = LinearHead(backbone.dim, len(train.classes), seed=seed_from(context.seed, "head"))
     return Classifier(backbone, head)
+
+
+def _save(
+    config: Config,
+    model: Classifier,
+    train: ImageSet,
+    transform: EvalTransform,
+    metrics: dict[str, float],
+    context: Context,
+) -> None:
+    spec = ClassifierSpec(
+        card=config.backbone.card,
+        weights=config.backbone.weights,
+        classes=train.classes,
+        task=train.task,
+        transform=transform,
+    )
+    save_classifier(context.artifacts, model, spec, config, metrics)
