@@ -22,17 +22,12 @@ from orchestrator.events import (
 )
 from orchestrator.tracking import entities, names
 from orchestrator.tracking.history import History
-from orchestrator.tracking.runs import Runs, RunStatus
+from orchestrator.tracking.runs import RefusedError, Runs, RunStatus
 from orchestrator.tracking.state import DeliveryState
-from trainables.errors import TrackingError
 
 _STATUS: dict[str, RunStatus] = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _MAX_ARTIFACT = 5 * 1024**2  # bytes; weights stay in the storage, the store gets what is read
 _ARTIFACT_TYPES = {".json", ".parquet"}
-
-
-class RunMissingError(TrackingError):
-    """An event belongs to a run the store does not have, because its beginning was refused."""
 
 
 @dataclass(kw_only=True)
@@ -52,7 +47,12 @@ class Delivery:
     buffers: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
     def deliver(self, offset: int, event: Event) -> None:
-        """Do, or buffer, what one event asks for."""
+        """Do, or buffer, what one event asks for.
+
+        Raises:
+            RefusedError: the event belongs to a run that the store does not have, because its
+                beginning was refused, or a file of it cannot be stored.
+        """
         if isinstance(event, CellEvent):
             self._open_cell(event, uncertain=offset <= self.uncertain_until)
         elif isinstance(event, StartEvent):
@@ -64,7 +64,6 @@ class Delivery:
             self._end_trial(event)
         elif isinstance(event, CellEndEvent):
             self._end_cell(event)
-        self.history.observe(event)
 
     def flush(self, trial: str) -> None:
         """Write a trial's buffered reports in one call."""
@@ -88,7 +87,7 @@ class Delivery:
     def _open_trial(self, event: StartEvent, uncertain: bool) -> None:
         parent = self.state.cells.get(event.cell)
         if parent is None:
-            raise RunMissingError(f"trial {event.trial} belongs to no cell the store has")
+            raise RefusedError(f"trial {event.trial} belongs to no cell the store has")
         if event.cell in self.history.closed:
             self.runs.reopen(parent)
             self.runs.log(parent, tags={names.STATE: "running"})
@@ -111,16 +110,16 @@ class Delivery:
         ended = entities.metric_list(entities.end_metrics(event), step, event.t)
         reports = self.buffers.pop(event.trial, [])
         self.runs.log(run, metrics=[*reports, *ended], tags=entities.end_tags(event))
+        self.runs.end(run, _STATUS[event.state], event.t)
+        self.state.trials.pop(event.trial, None)
         if event.artifacts is not None:
             for file in _uploadable(self.folder / event.artifacts):
                 self.runs.upload(run, file)
-        self.runs.end(run, _STATUS[event.state], event.t)
-        self.state.trials.pop(event.trial, None)
 
     def _end_cell(self, event: CellEndEvent) -> None:
         run = self.state.cells.get(event.cell)
         if run is None:
-            raise RunMissingError(f"cell {event.cell} ended, but the store does not have it")
+            raise RefusedError(f"cell {event.cell} ended, but the store does not have it")
         means = self.history.means(event.replicates)
         means[names.N] = float(len(event.replicates))
         metrics = entities.metric_list(means, 0, event.t)
@@ -130,7 +129,7 @@ class Delivery:
     def _run_of(self, trial: str) -> str:
         run = self.state.trials.get(trial) or self.runs.find(names.TRIAL, trial)
         if run is None:
-            raise RunMissingError(f"the store has no run of trial {trial}")
+            raise RefusedError(f"the store has no run of trial {trial}")
         self.state.trials[trial] = run
         return run
 

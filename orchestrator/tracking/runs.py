@@ -9,8 +9,13 @@ from typing import Any, Literal
 
 from orchestrator.tracking import names
 from orchestrator.tracking.entities import tag_list
+from trainables.errors import TrackingError
 
 RunStatus = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
+
+
+class RefusedError(TrackingError):
+    """Something can never be delivered, and waiting would hold up all that comes after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,5 +76,13 @@ class Runs:
             self.client.log_inputs(run_id, list(datasets))
 
     def upload(self, run_id: str, file: Path) -> None:
-        """Store a file under the run; one of the same name is replaced."""
-        self.client.log_artifact(run_id, str(file))
+        """Store a file under the run; one of the same name is replaced.
+
+        Raises:
+            RefusedError: the store answers, but the place where it keeps files does not take it.
+        """
+        try:
+            self.client.log_artifact(run_id, str(file))
+        except Exception as error:
+            self.client.get_run(run_id)  # raises when it is the store that cannot be reached
+            raise RefusedError(f"{file.name} of run {run_id} not stored: {error}") from error

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from orchestrator.events import Event
 from orchestrator.ledger import Ledger
-from orchestrator.tracking.delivery import Delivery, RunMissingError
+from orchestrator.tracking.delivery import Delivery
 from orchestrator.tracking.history import History
-from orchestrator.tracking.runs import Runs
+from orchestrator.tracking.runs import RefusedError, Runs
 from orchestrator.tracking.state import DeliveryState
 from orchestrator.tracking.store import (
     connect,
@@ -136,6 +136,7 @@ class Shipper:
         refused = 0
         for offset, event in chunk:
             refused += self._refuses(delivery.deliver, offset, event)
+            delivery.history.observe(event)
         for trial in list(delivery.buffers):
             refused += self._refuses(delivery.flush, trial)
         self._state.offset = chunk[-1][0]
@@ -145,7 +146,7 @@ class Shipper:
     def _refuses(self, operation: Callable[..., None], *args: object) -> bool:
         try:
             operation(*args)
-        except RunMissingError as error:
+        except RefusedError as error:
             logger.warning("not tracked: %s", error)
             return True
         except mlflow_error() as error:

@@ -267,6 +267,20 @@ def test_small_artifacts_are_uploaded_and_weights_are_not(tmp_path: Path, uri: s
     assert run.info.artifact_uri.startswith((tmp_path / "mlflow_artifacts").as_uri())
 
 
+def test_a_file_that_cannot_be_stored_holds_up_nothing(tmp_path: Path, uri: str) -> None:
+    folder = tmp_path / "grafts" / "trials" / "a"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (tmp_path / "mlflow_artifacts").write_text("a file where the folder should be")
+    events = [session(), cell("c1", [PLACE])]
+    events += trial("c1", 0, phase="replicate", t=T0 + 10, artifacts="trials/a")
+    write(tmp_path / "grafts" / "ledger.jsonl", [*events, *trial("c1", 1, t=T0 + 50)])
+    one = shipper(tmp_path, uri)
+    ship_all(one)
+    assert one.refused == 1
+    assert {run.info.status for run in runs_by_name(uri).values()} == {"RUNNING", "FINISHED"}
+
+
 def test_another_store_gets_everything_from_the_beginning(tmp_path: Path, uri: str) -> None:
     write(tmp_path / "grafts" / "ledger.jsonl", story())
     ship_all(shipper(tmp_path, uri))
