@@ -43,13 +43,12 @@ class Failure:
 
 
 Message = Report | Final | Failure
-_KINDS: dict[str, type[Any]] = {"report": Report, "final": Final, "failure": Failure}
+_TYPES: dict[str, type[Any]] = {t.__name__: t for t in (Report, Final, Failure)}
 
 
 def pack(message: Message) -> dict[str, str]:
     """Return the Tune result that carries a message. NaN is kept (JSON's common extension)."""
-    kind = type(message).__name__.lower()
-    return {KEY: json.dumps({"kind": kind, **asdict(message)})}
+    return {KEY: json.dumps([type(message).__name__, asdict(message)])}
 
 
 def unpack(result: Mapping[str, Any]) -> Message | None:
@@ -57,8 +56,8 @@ def unpack(result: Mapping[str, Any]) -> Message | None:
     text = result.get(KEY)
     if text is None:
         return None
-    body = json.loads(text)
-    message: Message = _KINDS[body.pop("kind")](**body)
+    name, body = json.loads(text)
+    message: Message = _TYPES[name](**body)
     return message
 
 

@@ -14,8 +14,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from orchestrator.messages import Failure, Final, Report, unpack, unpack_work
 from orchestrator.queue import StudyQueue
 
-_DEATHS = ("ActorDiedError", "ActorUnavailableError", "NodeDiedError", "OutOfMemoryError")
-"""Names, in Tune's error file, that mean the worker is gone rather than that the code is wrong."""
+_DEATHS = ("actor died", "actor is dead", "actor is unavailable", "ActorDied", "NodeDied")
+"""Words in Tune's error file that mean the worker is gone rather than that the code is wrong."""
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -47,9 +47,12 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
-        """Record a trial whose worker died more often than is retried, or whose bridge broke."""
+        """Record a trial whose worker died more often than is retried, or whose bridge broke.
+
+        Tune calls this at every death; while it will try again, the trial is not at its end.
+        """
         trial_id = unpack_work(trial.config).trial
-        if not self._queue.record(trial_id).running:
+        if trial.should_recover() or not self._queue.record(trial_id).running:
             return
         error_file = trial.error_file
         text = Path(error_file).read_text() if error_file else "its worker died"

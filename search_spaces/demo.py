@@ -25,7 +25,7 @@ from trainables.config import BackboneRef, DataRef
 from trainables.engine.config import OptimizerConfig
 
 IMAGE_SIZE_PX = 96
-EPOCHS = 4
+EPOCHS = 2
 OBJECTIVE = Objective(metric="val/accuracy")
 
 WEIGHTS = Factor(
@@ -64,11 +64,11 @@ def _configure(levels: Levels) -> Recipe:
     )
     fashion = levels["target"] == "fashion"
     data = (
-        DataRef(name="fashion_mnist", limit=300)
+        DataRef(name="fashion_mnist", limit=240)
         if fashion
-        else DataRef(name="fundus", domains=("camera_0",), limit=300)
+        else DataRef(name="fundus", domains=("camera_0",), limit=240)
     )
-    shift_domains = () if fashion else ("camera_1",)
+    shift_domains = () if fashion else ("camera_2",)
     metric = "test_shift/accuracy" if levels["target"] == "other_camera" else "test/accuracy"
     if levels["method"] == "fine_tune":
         return Recipe(

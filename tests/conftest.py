@@ -23,6 +23,4 @@ for variable in [name for name in os.environ if name.startswith("XENOGRAFT_")]:
 @pytest.fixture
 def locations(tmp_path: Path) -> Locations:
     """Empty data and weights folders and a store of the test's own."""
-    return Locations(
-        data=tmp_path / "data", weights=tmp_path / "weights", store=tmp_path / "store"
-    )
+    return Locations(data=tmp_path / "data", weights=tmp_path / "weights", store=tmp_path / "store")

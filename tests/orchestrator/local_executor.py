@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from toy_package import toy_trainable
+
 from orchestrator.cell_progress import Work
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
 from orchestrator.queue import StudyQueue
 from orchestrator.selection import Selection
 from orchestrator.trial import classify_failure
-from toy_package import toy_trainable
 from trainables.config import from_mapping
 from trainables.context import Context, Locations
 

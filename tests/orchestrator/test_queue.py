@@ -166,7 +166,7 @@ def test_killed_after_any_event_and_resumed_ends_as_if_never_killed(
     queue = open_queue(plan, folder)
     seen = 0
 
-    def kill(event: Event) -> None:
+    def kill(_: Event) -> None:
         nonlocal seen
         seen += 1
         if seen == killed_after:

@@ -55,9 +55,9 @@ def test_a_wrong_selection_names_what_is_wrong(
 
 
 def test_an_unknown_study_is_named_with_the_near_ones() -> None:
-    with pytest.raises(SelectionError, match="no study 'dmeo'. Did you mean 'demo'"):
+    with pytest.raises(SelectionError, match=r"no study 'dmeo'\. Did you mean 'demo'"):
         load_study("dmeo")
-    with pytest.raises(SelectionError, match="no module 'nowhere.at_all'"):
+    with pytest.raises(SelectionError, match=r"no module 'nowhere\.at_all'"):
         load_study("nowhere.at_all")
 
 
