@@ -72,7 +72,8 @@ class ProgressView:
                 reason = event.error.strip().splitlines()[-1]
                 work = self._queue.record(event.trial).work
                 self._console.print(
-                    f"[red]failed[/] {work.cell_label} {work.label} ({event.failure}): {reason}"
+                    f"[red]failed[/] {work.cell_label} {work.label} ({event.failure}): {reason}",
+                    soft_wrap=True,
                 )
         elif isinstance(event, CellEndEvent) and not self._console.is_terminal:
             self._print_line(event)
@@ -84,7 +85,9 @@ class ProgressView:
         name = self._queue.cells[event.cell].cell.label
         line = f"[{done}/{len(cells)}] {name}: {event.state}, {best}"
         line += f" ({event.reason})" if event.reason else ""
-        self._console.print(f"{line}; {self._counts()}; {self._eta()}", markup=False)
+        self._console.print(
+            f"{line}; {self._counts()}; {self._eta()}", markup=False, soft_wrap=True
+        )
 
     def _counts(self) -> str:
         running = sum(cell.running for cell in self._queue.cells.values())

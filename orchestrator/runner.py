@@ -158,6 +158,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
             workers=settings.workers_per_trial,
             cpus_per_worker=settings.cpus_per_worker,
             gpus_per_worker=settings.gpus_per_worker,
+            loader_workers=settings.loader_workers,
         )
         tuner = tune.Tuner(
             tune.with_resources(make_trial_function(environment), _trial_resources(settings)),

@@ -34,6 +34,7 @@ class Settings:
         address: Ray cluster to use; empty starts a local one.
         workers_per_trial: DDP ranks of one trial.
         cpus_per_worker, gpus_per_worker: what one rank holds; fractions share a device.
+        loader_workers: processes of a rank that decode picture files; give it CPUs for them.
         max_concurrent: trials at once; 0 means as many as fit.
         time_budget_s: stop handing out work after this many seconds; 0 means no limit.
         max_retries: attempts more for a trial whose worker or node died.
@@ -48,6 +49,7 @@ class Settings:
     workers_per_trial: int = 1
     cpus_per_worker: float = 1.0
     gpus_per_worker: float = 0.0
+    loader_workers: int = 0
     max_concurrent: int = 0
     time_budget_s: float = 0.0
     max_retries: int = 2
@@ -77,6 +79,7 @@ _LEAST = {
     "workers_per_trial": 1,
     "cpus_per_worker": 0,
     "gpus_per_worker": 0,
+    "loader_workers": 0,
     "max_concurrent": 0,
     "time_budget_s": 0,
     "max_retries": 0,

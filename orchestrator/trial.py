@@ -31,6 +31,7 @@ class TrialEnvironment:
     workers: int
     cpus_per_worker: float
     gpus_per_worker: float
+    loader_workers: int
 
 
 def make_trial_function(environment: TrialEnvironment) -> Callable[[Mapping[str, Any]], None]:
@@ -168,6 +169,7 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         rank=rank,
         world_size=world_size,
         device=device,
+        loader_workers=environment.loader_workers,
     )
 
 

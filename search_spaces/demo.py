@@ -24,7 +24,8 @@ from trainables import classify, knn, probe
 from trainables.config import BackboneRef, DataRef
 from trainables.engine.config import OptimizerConfig
 
-IMAGE_SIZE_PX = 96
+FUNDUS_PX = 96
+FASHION_PX = 64
 EPOCHS = 2
 OBJECTIVE = Objective(metric="val/accuracy")
 
@@ -64,10 +65,11 @@ def _configure(levels: Levels) -> Recipe:
     )
     fashion = levels["target"] == "fashion"
     data = (
-        DataRef(name="fashion_mnist", limit=240)
+        DataRef(name="fashion_mnist", limit=200)
         if fashion
-        else DataRef(name="fundus", domains=("camera_0",), limit=240)
+        else DataRef(name="fundus", domains=("camera_0",), limit=200)
     )
+    size_px = FASHION_PX if fashion else FUNDUS_PX
     shift_domains = () if fashion else ("camera_2",)
     metric = "test_shift/accuracy" if levels["target"] == "other_camera" else "test/accuracy"
     if levels["method"] == "fine_tune":
@@ -76,7 +78,7 @@ def _configure(levels: Levels) -> Recipe:
                 backbone=backbone,
                 data=data,
                 shift_domains=shift_domains,
-                image_size_px=IMAGE_SIZE_PX,
+                image_size_px=size_px,
                 epochs=EPOCHS,
                 batch_size=16,
                 optimizer=OptimizerConfig(lr=2e-3, weight_decay=1e-2),
@@ -93,7 +95,7 @@ def _configure(levels: Levels) -> Recipe:
             backbone=backbone,
             data=data,
             shift_domains=shift_domains,
-            image_size_px=IMAGE_SIZE_PX,
+            image_size_px=size_px,
         ),
         objective=OBJECTIVE,
         metric=metric,

@@ -61,6 +61,7 @@ class Context:
         inputs: artifact folders of the cells this one needs, by the name the study gave them.
         rank, world_size: position in the DDP group (0 of 1 outside one).
         device: torch device string of this rank.
+        loader_workers: processes of this rank that decode pictures in files.
         checkpoint_every: checkpoint at steps that are a multiple of this.
     """
 
@@ -73,6 +74,7 @@ class Context:
     rank: int = 0
     world_size: int = 1
     device: str = "cpu"
+    loader_workers: int = 0
     checkpoint_every: int = 1
     send: Send | None = None
 

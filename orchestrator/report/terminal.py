@@ -50,10 +50,13 @@ def _rich_table(table: Table) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    caption = ", ".join(table.metrics) or None
+    shared_n = _shared_n(table)
+    caption = ", ".join(table.metrics)
+    if shared_n:
+        caption += f"; ± is the sample sd over n={shared_n} replicates"
     shown = RichTable(
         title=Text(table.title, style="bold"),
-        caption=caption,
+        caption=caption or None,
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -63,12 +66,22 @@ def _rich_table(table: Table) -> RichTable:
     for column in table.columns:
         shown.add_column(Text("\n".join(column) or "result"), justify="right", overflow="fold")
     for titles, entries in table.rows:
-        cells = [_entry_text(entry) for entry in entries]
+        cells = [_entry_text(entry, bool(shared_n)) for entry in entries]
         shown.add_row(*(Text(title) for title in titles), *cells)
     return shown
 
 
-def _entry_text(entry: Entry | None) -> Text:
+def _shared_n(table: Table) -> int | None:
+    """Return the n that every ± of the table has, so that it need be said only once."""
+    spreads = {
+        entry.statistic.n if entry.statistic.sd is not None else None
+        for entry in table.entries
+        if entry.statistic is not None
+    }
+    return spreads.pop() if len(spreads) == 1 else None
+
+
+def _entry_text(entry: Entry | None, spread_is_named: bool) -> Text:
     from rich.text import Text
 
     if entry is None:
@@ -78,9 +91,10 @@ def _entry_text(entry: Entry | None) -> Text:
         text.append(entry.note, style="red" if entry.status == "failed" else "dim")
     else:
         text.append(mean_text(entry.statistic), style="bold")
-        text.append(" " + spread_text(entry.statistic))
+        spread = spread_text(entry.statistic)
+        text.append(" " + (spread.partition(" (")[0] if spread_is_named else spread))
         if entry.labels:
-            text.append(" " + " ".join(entry.labels), style="yellow")
+            text.append("\n" + " ".join(entry.labels), style="yellow")
     if entry.published is not None:
         text.append(f"\npaper {published_text(entry.published)}", style="cyan")
     return text

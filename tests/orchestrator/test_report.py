@@ -29,8 +29,9 @@ from orchestrator.report.html import rerun_command
 from orchestrator.report.latex import escape, table_latex
 from orchestrator.report.number import mean_text, published_text, spread_text
 from orchestrator.report.results import CellResult, StudyResults
-from orchestrator.report.statistics import summarise
-from orchestrator.report.table import Entry, build_table, build_tables
+from orchestrator.report.statistics import Statistic, summarise
+from orchestrator.report.table import Entry, Table, build_table, build_tables
+from orchestrator.report.terminal import _rich_table
 from search_spaces.study import Published
 from trainables.errors import StorageError, TrackingError
 
@@ -246,10 +247,33 @@ def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
     console = Console(width=160, record=True, file=io.StringIO())
     print_tables(delivered(), study(), console)
     text = console.export_text()
-    assert "0.800 ± 0.100 (sd, n=3) random" in text
+    assert "0.800 ± 0.100 (sd, n=3)" in text
+    assert "random" in text
     assert "paper 0.400 ± 0.020 (se, n not given)" in text
     assert "synthetic: made on generated pictures" in text
     assert "ImageNet <b>&" in text
+
+
+def test_the_terminal_names_a_spread_once_where_all_numbers_share_it() -> None:
+    same = Statistic(mean=0.8, sd=0.1, se=0.05, ci95_low=0.7, ci95_high=0.9, n=3)
+    for others, said_once in ((same, True), (dataclasses.replace(same, n=2), False)):
+        entries = tuple(
+            Entry(levels={"f": name}, status="number", metric="test/accuracy", statistic=statistic)
+            for name, statistic in (("a", same), ("b", others))
+        )
+        table = Table(
+            name="t",
+            title="",
+            row_factors=("f",),
+            column_factors=(),
+            columns=((),),
+            rows=((("a",), entries[:1]), (("b",), entries[1:])),
+        )
+        console = Console(width=100, record=True, file=io.StringIO())
+        console.print(_rich_table(table))
+        text = console.export_text()
+        assert ("sample sd over n=3 replicates" in text) == said_once
+        assert ("(sd, n=3)" in text) != said_once
 
 
 # Figures and the page

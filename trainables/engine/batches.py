@@ -1,14 +1,11 @@
 """Pictures of an image set as normalised batches on a device.
 
 Pictures in arrays are taken and transformed a batch at a time, on the device. Pictures in files are
-decoded and transformed one by one by a DataLoader, with as many worker processes as the environment
-variable ``XENOGRAFT_LOADER_WORKERS`` says (none unless set): a property of the machine, not of a
-trial.
+decoded and transformed one by one by a DataLoader.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,9 +15,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform, TrainTransform, Transform
-from trainables.errors import ConfigError
-
-_WORKERS = "XENOGRAFT_LOADER_WORKERS"
 
 
 class ImageBatch(NamedTuple):
@@ -35,8 +29,12 @@ def image_batches(
     transform: EvalTransform | TrainTransform,
     index_batches: Sequence[Tensor],
     device: str,
+    workers: int = 0,
 ) -> Iterator[ImageBatch]:
     """Yield one batch per list of indices, in that order.
+
+    Args:
+        workers: processes that decode pictures in files; 0 decodes in this one.
 
     Raises:
         DatasetError: a picture cannot be read.
@@ -44,19 +42,13 @@ def image_batches(
     if images.stacked:
         yield from _from_arrays(images, transform, index_batches, device)
     else:
-        yield from _from_files(images, transform.build(), index_batches, device)
-
-
-def loader_workers() -> int:
-    """Return how many processes decode pictures for each trial.
-
-    Raises:
-        ConfigError: the environment variable does not hold a number.
-    """
-    text = os.environ.get(_WORKERS, "0")
-    if not text.isdecimal():
-        raise ConfigError(f"{_WORKERS} must be a number of processes, got '{text}'")
-    return int(text)
+        loader = DataLoader(
+            _Transformed(images, transform.build()),
+            batch_sampler=[indices.tolist() for indices in index_batches],
+            num_workers=workers,
+            pin_memory=torch.device(device).type == "cuda",
+        )
+        yield from _from_loader(loader, device)
 
 
 def _from_arrays(
@@ -77,15 +69,7 @@ def _from_arrays(
         yield ImageBatch(x_nchw, _to_device(labels[indices], device))
 
 
-def _from_files(
-    images: ImageSet, apply: Transform, index_batches: Sequence[Tensor], device: str
-) -> Iterator[ImageBatch]:
-    loader = DataLoader(
-        _Transformed(images, apply),
-        batch_sampler=[indices.tolist() for indices in index_batches],
-        num_workers=loader_workers(),
-        pin_memory=torch.device(device).type == "cuda",
-    )
+def _from_loader(loader: DataLoader[tuple[Tensor, Any]], device: str) -> Iterator[ImageBatch]:
     for x_nchw, labels in loader:
         yield ImageBatch(x_nchw.to(device, non_blocking=True), labels.to(device, non_blocking=True))
 

@@ -35,7 +35,9 @@ def predict_logits(
     parts = []
     with torch.inference_mode(), autocast(precision, context.device):
         index_batches = list(torch.split(shard(len(images), context), size))
-        for batch in image_batches(images, transform, index_batches, context.device):
+        for batch in image_batches(
+            images, transform, index_batches, context.device, context.loader_workers
+        ):
             parts.append(model(batch.x_nchw).float())
         logits_nk = gather_rows(torch.cat(parts), len(images), context)
     model.train(was_training)

@@ -48,7 +48,9 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     train_transform = augmentation(transform) if config.augment else transform
     training: Training[ImageBatch] = Training(
         cases=len(train),
-        batches=lambda indices: image_batches(train, train_transform, indices, context.device),
+        batches=lambda indices: image_batches(
+            train, train_transform, indices, context.device, context.loader_workers
+        ),
         loss=lambda module, batch: classification_loss(
             module(batch.x_nchw), batch.labels, train.task
         ),

@@ -7,8 +7,7 @@ import torch
 
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform, TrainTransform
-from trainables.engine.batches import image_batches, loader_workers
-from trainables.errors import ConfigError
+from trainables.engine.batches import image_batches
 
 NORM = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
 PLAIN = EvalTransform(size_px=16, **NORM)
@@ -51,11 +50,10 @@ def test_augmentation_draws_for_each_picture_and_follows_the_seed(
     assert not torch.equal(first, drawn(1))
 
 
-def test_worker_count_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XENOGRAFT_LOADER_WORKERS", raising=False)
-    assert loader_workers() == 0
-    monkeypatch.setenv("XENOGRAFT_LOADER_WORKERS", "3")
-    assert loader_workers() == 3
-    monkeypatch.setenv("XENOGRAFT_LOADER_WORKERS", "many")
-    with pytest.raises(ConfigError, match="many"):
-        loader_workers()
+def test_worker_processes_change_nothing(file_set: ImageSet) -> None:
+    alone = list(image_batches(file_set, PLAIN, PARTS, "cpu"))
+    shared = list(image_batches(file_set, PLAIN, PARTS, "cpu", workers=2))
+    assert len(alone) == len(shared)
+    for one, other in zip(alone, shared, strict=True):
+        assert torch.equal(one.x_nchw, other.x_nchw)
+        assert torch.equal(one.labels, other.labels)
