@@ -52,7 +52,6 @@ class ProgressView:
             f"[bold]{self._queue.plan.study.name}[/]",
             ProgressBar(total=max(len(cells), 1), completed=done, width=30),
             f"{done}/{len(cells)} cells",
-            self._counts(),
             self._eta(),
         )
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -63,7 +62,7 @@ class ProgressView:
             table.add_row(*_row(cell))
         more = len(active) - _RECENT
         footer = Text(f"... and {more} more cells at work", style="dim") if more > 0 else Text("")
-        return Group(bar, table, footer)
+        return Group(bar, Text(self._counts()), table, footer)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, EndEvent):
