@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from trainables.data.card import Task
@@ -59,7 +59,8 @@ def fit_logistic(
     """
     feats = feats_nd.double().numpy()
     mean, sd = feats.mean(axis=0), feats.std(axis=0)
-    sd[sd == 0] = 1.0  # a constant feature stays zero after centring
+    # A constant feature stays zero after centring; its sd is rounding of its float32 values.
+    sd[sd <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
     x_nd = (feats - mean) / sd
     targets = [labels] if task == "multiclass" else list(labels.T.astype(np.int64))
     _check_classes(targets, classes, task)

@@ -69,3 +69,14 @@ def test_class_without_a_case_is_named() -> None:
             inverse_l2=1.0,
             max_iter=50,
         )
+
+
+def test_constant_feature_says_nothing_whatever_its_value() -> None:
+    feats, labels = features(2)
+    feats[:, 4] = 0.1  # not a binary fraction: its mean is off by a rounding error
+    probe = fit_logistic(
+        feats, labels, task="multiclass", classes=("a", "b"), inverse_l2=0.3, max_iter=500
+    )
+    moved = feats.clone()
+    moved[:, 4] += 1e-3
+    torch.testing.assert_close(probe.logits(moved), probe.logits(feats), atol=1e-3, rtol=0)
