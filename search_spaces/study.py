@@ -77,6 +77,20 @@ class Recipe:
     needs: Mapping[str, CellRef] = field(default_factory=dict)
     optional_data: bool = False
 
+    def __post_init__(self) -> None:
+        chosen_by = getattr(self.config, "selection_metric", self.objective.metric)
+        if chosen_by != self.objective.metric:
+            raise ConfigError(
+                f"the config chooses the epoch by '{chosen_by}' and the study chooses the config "
+                f"by '{self.objective.metric}': set selection_metric or the objective so that "
+                "they are the same"
+            )
+        if hasattr(self.config, "selection_metric") and self.objective.mode == "min":
+            raise ConfigError(
+                f"selection_metric '{chosen_by}' keeps the largest value, so the objective cannot "
+                "have mode 'min'"
+            )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Factor:
