@@ -25,7 +25,7 @@ def recipe(selection: str, objective: str, mode: Literal["max", "min"] = "max") 
 
 def test_epoch_and_config_are_chosen_by_one_metric() -> None:
     assert recipe("val/auc", "val/auc").objective.metric == "val/auc"
-    with pytest.raises(ConfigError, match="'val/auc'.*'val/accuracy'"):
+    with pytest.raises(ConfigError, match=r"'val/auc'.*'val/accuracy'"):
         recipe("val/auc", "val/accuracy")
 
 

@@ -59,7 +59,7 @@ def fit_logistic(
     """
     feats = feats_nd.double().numpy()
     mean, sd = feats.mean(axis=0), feats.std(axis=0)
-    # A constant feature stays zero after centring; its sd is rounding of its float32 values.
+    # What varies by the rounding of float32 only is constant, and stays about zero after centring.
     sd[sd <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
     x_nd = (feats - mean) / sd
     targets = [labels] if task == "multiclass" else list(labels.T.astype(np.int64))
