@@ -12,11 +12,11 @@ from typing import Literal
 
 from trainables.config import BackboneRef, digest
 from trainables.context import Locations
-from trainables.errors import SelectionError, WeightsError, did_you_mean
+from trainables.data.content_hash import content_sha256
+from trainables.errors import DatasetError, SelectionError, WeightsError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.cards import BACKBONE_CARDS
 from trainables.models.text_cards import TEXT_CARDS, TextCard
-from trainables.models.weight_hash import file_sha256
 
 _TWIN_VERSION = 1
 """Raised when the weights of the twins change for another reason than their cards."""
@@ -119,7 +119,10 @@ def _published_status(
 def _checked_sha256(
     ref: BackboneRef, source: WeightsSource, path: Path, locations: Locations
 ) -> str:
-    sha256 = file_sha256(path, locations.store)
+    try:
+        sha256 = content_sha256(path, locations.store)
+    except DatasetError as error:
+        raise WeightsError(str(error)) from error
     if source.sha256 is not None and sha256 != source.sha256:
         raise WeightsError(
             f"weights '{ref.weights}' of '{ref.card}': {path} has sha256 {sha256[:16]}..., "

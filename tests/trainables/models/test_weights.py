@@ -1,15 +1,12 @@
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 
 import pytest
 
 from trainables.config import BackboneRef
-from trainables.errors import SelectionError, StorageError, WeightsError
-from trainables.models import weight_hash
+from trainables.errors import SelectionError, WeightsError
 from trainables.models.cards import BACKBONE_CARDS
-from trainables.models.weight_hash import file_sha256
 from trainables.models.weights import fetch_weights, require_weights, weights_status
 
 HUB = BackboneRef(card="deit_s", weights="imagenet1k")
@@ -150,30 +147,14 @@ def test_failed_fetch_is_one_clear_error(locations, monkeypatch):
         fetch_weights(HUB, dataclasses.replace(locations, hub="online"))
 
 
-def test_hash_is_computed_once_per_version_of_a_file(tmp_path, monkeypatch):
-    path, store = tmp_path / "w.bin", tmp_path / "store"
-    path.write_bytes(b"one")
-    assert file_sha256(path, store) == hashlib.sha256(b"one").hexdigest()
-    with monkeypatch.context() as patch:
-        patch.setattr(weight_hash, "_compute", lambda _path: pytest.fail("hashed again"))
-        assert file_sha256(path, store) == hashlib.sha256(b"one").hexdigest()
-    path.write_bytes(b"two")
-    os.utime(path, ns=(1, 1))
-    assert file_sha256(path, store) == hashlib.sha256(b"two").hexdigest()
+def test_unreadable_file_is_an_error_about_weights(locations, monkeypatch):
+    path = locations.weights / "deit_s" / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"w")
 
+    def refuse(*_: str) -> None:
+        raise PermissionError("not yours")
 
-def test_torn_hash_note_is_written_again(tmp_path):
-    path, store = tmp_path / "w.bin", tmp_path / "store"
-    path.write_bytes(b"one")
-    file_sha256(path, store)
-    [note] = (store / "weight_hashes").iterdir()
-    note.write_text('{"sha2')
-    assert file_sha256(path, store) == hashlib.sha256(b"one").hexdigest()
-
-
-def test_store_that_cannot_be_written_is_a_clear_error(tmp_path):
-    path, store = tmp_path / "w.bin", tmp_path / "store"
-    path.write_bytes(b"one")
-    store.write_text("a file, not a folder")
-    with pytest.raises(StorageError, match="cannot be written"):
-        file_sha256(path, store)
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(WeightsError, match=r"model.safetensors: cannot be read"):
+        weights_status(HUB, locations)
