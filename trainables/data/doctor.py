@@ -12,7 +12,7 @@ from trainables.data.cards import data_status, source_of
 from trainables.data.manifest_checks import manifest_problems
 from trainables.data.prepare import count_differences
 from trainables.data.prepared import PreparedSource
-from trainables.data.problem import Problem, duplicates
+from trainables.data.problem import Problem, duplicates, label_fault
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]
 
     Args:
         full: decode and hash every file; otherwise read every header and a sample of contents.
+            Sets kept in arrays are small and always read whole.
 
     Raises:
         SelectionError: there is no such data set.
@@ -51,13 +52,10 @@ def _array_problems(card: DataCard, locations: Locations) -> Iterator[Problem]:
     if differs:
         yield Problem(severity="warning", where=card.name, what=differs)
     for split, image_set in sets.items():
-        for image_id, label in zip(image_set.ids, image_set.labels, strict=True):
-            if not 0 <= label < len(card.classes):
-                yield Problem(
-                    severity="error",
-                    where=f"{split}/{image_id}",
-                    what=f"label {label} is not one of 0 to {len(card.classes) - 1}",
-                )
+        for image_id, label in zip(image_set.ids, image_set.labels.tolist(), strict=True):
+            what = label_fault(card, label)
+            if what:
+                yield Problem(severity="error", where=f"{split}/{image_id}", what=what)
     yield from duplicates(found for image_set in sets.values() for found in _hashes(image_set))
 
 

@@ -59,7 +59,7 @@ class FashionMnistSource:
         import numpy as np
 
         from trainables.data.artifact_store import ArtifactStore
-        from trainables.data.image_set import ImageSet
+        from trainables.data.image_set import Annotations, ImageSet
         from trainables.data.pixels import ArrayPixels
 
         files = self._files(card, locations)
@@ -75,15 +75,13 @@ class FashionMnistSource:
         folder = ArtifactStore(locations.store).get_or_build("pixels", key, build)
         labels = np.load(folder / "labels.npy")
         part = "test" if split == "test" else "train"
-        return ImageSet.of(
-            card,
-            split,
-            digest=data_digest,
-            pixels=ArrayPixels([np.load(folder / "pixels.npy", mmap_mode="r")]),
+        pixels = ArrayPixels([np.load(folder / "pixels.npy", mmap_mode="r")])
+        annotations = Annotations(
             labels=labels,
             domain_of=np.full(len(labels), domains[0]),
             ids=np.array([f"{part}-{row:05d}" for row in np.load(folder / "rows.npy")]),
         )
+        return ImageSet.of(card, split, data_digest, pixels, annotations)
 
     def _files(self, card: DataCard, locations: Locations) -> dict[str, Path]:
         own = locations.data / card.name

@@ -63,7 +63,7 @@ class GeneratedSource:
         """Open the chunks of some domains, drawing those that are not in the store."""
         import numpy as np
 
-        from trainables.data.image_set import ImageSet
+        from trainables.data.image_set import Annotations, ImageSet
         from trainables.data.pixels import ArrayPixels
 
         folders = {d: self.chunk(card, split, d, locations) for d in domains}
@@ -71,15 +71,12 @@ class GeneratedSource:
         chunks = [np.load(f / _PIXELS, mmap_mode="r") for f in folders.values()]
         counts = [len(chunk) for chunk in chunks]
         names = [f"{d}-{i:05d}" for d, n in zip(domains, counts, strict=True) for i in range(n)]
-        return ImageSet.of(
-            card,
-            split,
-            digest=digest(self.key(card)),
-            pixels=ArrayPixels(chunks),
+        annotations = Annotations(
             labels=np.concatenate(labels).astype(np.int64),
             domain_of=np.repeat(np.array(domains), counts),
             ids=np.array(names),
         )
+        return ImageSet.of(card, split, digest(self.key(card)), ArrayPixels(chunks), annotations)
 
     def chunk(self, card: DataCard, split: Split, domain: str, locations: Locations) -> Path:
         """Return the store folder with pixels and ground truth of one domain of one split."""

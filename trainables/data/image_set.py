@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from trainables.config import digest
 from trainables.data.card import DataCard, Split, Task
+from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
     import torch
@@ -40,18 +41,44 @@ class Pixels(Protocol):
         ...
 
 
+class Masks(Protocol):
+    """Segmentations, addressed by row like the pictures they belong to."""
+
+    def mask(self, row: int) -> torch.Tensor:
+        """Return class indices or grey levels as stored, uint8 (h, w)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Annotations:
+    """What is known about every row of some pixels.
+
+    Args:
+        labels: class index, int64 (n,), or 0/1 per class, float32 (n, classes).
+        domain_of: the domain of every picture, str (n,).
+        ids: a stable name of every picture, unique in its split, str (n,).
+        captions: texts that describe each picture; empty when the set has none.
+        masks: segmentations; None when the set has none.
+    """
+
+    labels: npt.NDArray[Any]
+    domain_of: npt.NDArray[np.str_]
+    ids: npt.NDArray[np.str_]
+    captions: Sequence[tuple[str, ...]] = ()
+    masks: Masks | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     """Pictures with labels.
 
     Args:
         digest: identity of the whole data set's content.
-        domains: the domains asked for; empty when all were.
+        domains: the domains opened, in the card's order; empty before :func:`open_split`.
         limit: the most pictures asked for; 0 when all were.
-        labels: class index, int64 (n,), or 0/1 per class, float32 (n, classes).
-        domain_of: the domain of every picture, str (n,).
-        ids: a stable name of every picture, unique in its split, str (n,).
-        rows: where every picture is in ``pixels``, int64 (n,).
+        labels, domain_of, ids: see :class:`Annotations`, of the pictures of this set.
+        rows: where every picture is in ``pixels``, ``captions`` and ``masks``, int64 (n,).
+        captions, masks: see :class:`Annotations`, by row of ``pixels``.
         part: digest of the indices when this is a :meth:`subset`.
     """
 
@@ -65,6 +92,8 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     domain_of: npt.NDArray[np.str_]
     ids: npt.NDArray[np.str_]
     rows: npt.NDArray[np.int64]
+    captions: Sequence[tuple[str, ...]] = ()
+    masks: Masks | None = None
     domains: tuple[str, ...] = ()
     limit: int = 0
     part: str = ""
@@ -74,12 +103,9 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
         cls,
         card: DataCard,
         split: Split,
-        *,
         digest: str,
         pixels: Pixels,
-        labels: npt.NDArray[Any],
-        domain_of: npt.NDArray[np.str_],
-        ids: npt.NDArray[np.str_],
+        annotations: Annotations,
     ) -> ImageSet:
         """Make the set of all the rows of ``pixels``."""
         return cls(
@@ -89,10 +115,12 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
             classes=card.classes,
             task=card.task,
             pixels=pixels,
-            labels=labels,
-            domain_of=domain_of,
-            ids=ids,
-            rows=np.arange(len(labels)),
+            labels=annotations.labels,
+            domain_of=annotations.domain_of,
+            ids=annotations.ids,
+            rows=np.arange(len(annotations.labels)),
+            captions=annotations.captions,
+            masks=annotations.masks,
         )
 
     def __len__(self) -> int:
@@ -113,6 +141,20 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     def images(self, indices: Indices) -> torch.Tensor:
         """Return pictures as uint8 (n, 3, h, w); only for stacked sets."""
         return self.pixels.images(self.rows[np.asarray(indices, dtype=np.int64)])
+
+    def captions_of(self, index: int) -> tuple[str, ...]:
+        """Return the texts that describe a picture; empty when there are none."""
+        return self.captions[self.rows[index]] if self.captions else ()
+
+    def mask(self, index: int) -> torch.Tensor:
+        """Return the segmentation of a picture as stored, uint8 (h, w).
+
+        Raises:
+            DatasetError: the set or this picture has none, or its file cannot be read.
+        """
+        if self.masks is None:
+            raise DatasetError(f"data set '{self.name}' has no masks")
+        return self.masks.mask(int(self.rows[index]))
 
     def subset(self, indices: Indices) -> ImageSet:
         """Return the pictures at ``indices``, in that order."""

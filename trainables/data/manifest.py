@@ -9,7 +9,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.parquet"
 PREPARED = "card.json"
+
+_CONTENT = ("sha256", "split", "domain", "label", "labels", "group", "captions", "mask_sha256")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,7 @@ class Row:
         group: what must not be torn between splits (a patient, a lesion); empty when unknown.
         captions: texts that describe the picture.
         mask: relative path of its segmentation; empty when there is none.
+        mask_sha256: of the segmentation's file, as ``sha256``.
     """
 
     path: str
@@ -47,6 +51,7 @@ class Row:
     captions: tuple[str, ...] = ()
     mask: str = ""
     sha256: str = ""
+    mask_sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,13 +74,20 @@ class PreparedData:
     differs: str = ""
 
 
+def in_content_order(rows: Iterable[Row]) -> tuple[str, list[Row]]:
+    """Return the digest of the rows, and the rows in the order it goes through them.
+
+    The order is by content, labels and split: what is computed for the pictures of a set in this
+    order, such as features, belongs to every set of the same digest, whatever its files are called.
+    """
+    pairs = sorted(((_content(row), row) for row in rows), key=itemgetter(0))
+    text = "\n".join(line for line, _ in pairs)
+    return hashlib.sha256(text.encode()).hexdigest(), [row for _, row in pairs]
+
+
 def manifest_digest(rows: Iterable[Row]) -> str:
-    """Return the sha256 over the sorted rows, without their paths."""
-    lines = []
-    for row in rows:
-        body = asdict(replace(row, path="", mask=""))
-        lines.append(json.dumps({**body, "mask": bool(row.mask)}, sort_keys=True))
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    """Return the sha256 over what the rows hold, without names of files and without their order."""
+    return in_content_order(rows)[0]
 
 
 def write_manifest(folder: Path, rows: Sequence[Row]) -> Path:
@@ -109,7 +121,10 @@ def read_manifest(path: Path) -> list[Row]:
         ) from error
     for column in _schema():
         if column.name not in table.column_names:
-            raise DatasetError(f"{path}: the manifest has no column '{column.name}'")
+            raise DatasetError(
+                f"{path}: the manifest has no column '{column.name}'. "
+                "Run 'xenograft prepare' again."
+            )
         if table.schema.field(column.name).type != column.type:
             raise DatasetError(f"{path}: column '{column.name}' is not of type {column.type}")
     return [_row(values, path, number) for number, values in enumerate(table.to_pylist())]
@@ -153,6 +168,10 @@ def _row(values: dict[str, Any], path: Path, number: int) -> Row:
     return Row(**{field.name: values[field.name] for field in _schema()} | lists)
 
 
+def _content(row: Row) -> str:
+    return json.dumps([getattr(row, name) for name in _CONTENT])
+
+
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
@@ -167,5 +186,6 @@ def _schema() -> pa.Schema:
             "group": pa.string(),
             "captions": pa.list_(pa.string()),
             "mask": pa.string(),
+            "mask_sha256": pa.string(),
         }
     )

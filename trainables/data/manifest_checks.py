@@ -18,7 +18,7 @@ from trainables.data.manifest import (
     split_counts,
 )
 from trainables.data.prepare import count_differences
-from trainables.data.problem import Problem, duplicates
+from trainables.data.problem import Problem, duplicates, label_fault
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -56,16 +56,11 @@ def manifest_problems(card: DataCard, locations: Locations, full: bool) -> Itera
 
 
 def _label_problems(card: DataCard, row: Row) -> Iterator[Problem]:
-    def error(what: str) -> Problem:
-        return Problem(severity="error", where=row.path, what=what)
-
+    faults = [label_fault(card, row.label if card.task == "multiclass" else row.labels)]
     if row.domain not in card.domains:
-        yield error(f"domain '{row.domain}' is not on the card")
-    if card.task == "multiclass":
-        if row.label is None or not 0 <= row.label < len(card.classes):
-            yield error(f"label {row.label} is not one of 0 to {len(card.classes) - 1}")
-    elif len(row.labels) != len(card.classes) or not set(row.labels) <= {0, 1}:
-        yield error(f"labels {row.labels} are not {len(card.classes)} values of 0 or 1")
+        faults.append(f"domain '{row.domain}' is not on the card")
+    for what in filter(None, faults):
+        yield Problem(severity="error", where=row.path, what=what)
 
 
 def _torn_groups(rows: list[Row]) -> Iterator[Problem]:
@@ -103,24 +98,47 @@ def _file_problems(card: DataCard, source: Path, rows: list[Row], full: bool) ->
 
 
 def _check_file(source: Path, row: Row, thorough: bool) -> tuple[str, list[str]]:
-    """Return the picture's mode and what is wrong with its file."""
+    """Return the picture's mode, empty if it has no use, and what is wrong with its files."""
     from PIL import Image, UnidentifiedImageError
 
     from trainables.data.pixels import read_image
 
     path = source / row.path
-    faults = []
-    if row.mask and not (source / row.mask).is_file():
-        faults.append(f"its mask {row.mask} is missing")
-    if not path.is_file():
-        return "", [*faults, "the file is missing"]
-    if thorough and sha256_of(path) != row.sha256:
-        faults.append("the file has changed since it was prepared")
+    faults, mode, size_px = [], "", None
     try:
         with Image.open(path) as image:
-            mode = image.mode
+            mode, size_px = image.mode, image.size
         if thorough:
+            if sha256_of(path) != row.sha256:
+                faults.append("the file has changed since it was prepared")
             read_image(path)
+    except FileNotFoundError:
+        faults.append("the file is missing")
     except (DatasetError, UnidentifiedImageError, OSError) as error:
-        return "", [*faults, f"cannot be read as a picture ({error})"]
+        mode = ""
+        faults.append(f"cannot be read as a picture ({error})")
+    if row.mask:
+        faults += _mask_faults(source, row, size_px, thorough)
     return mode, faults
+
+
+def _mask_faults(
+    source: Path, row: Row, size_px: tuple[int, int] | None, thorough: bool
+) -> Iterator[str]:
+    from PIL import Image, UnidentifiedImageError
+
+    from trainables.data.pixels import read_mask
+
+    path = source / row.mask
+    try:
+        with Image.open(path) as mask:
+            if size_px is not None and mask.size != size_px:
+                yield f"its mask {row.mask} has {mask.size} pixels, the picture {size_px}"
+        if thorough:
+            if sha256_of(path) != row.mask_sha256:
+                yield f"its mask {row.mask} has changed since it was prepared"
+            read_mask(path)
+    except FileNotFoundError:
+        yield f"its mask {row.mask} is missing"
+    except (DatasetError, UnidentifiedImageError, OSError) as error:
+        yield f"its mask {row.mask} cannot be read ({error})"

@@ -31,7 +31,7 @@ def open_split(ref: DataRef, split: Split, context: Context) -> ImageSet:
 
 
 def load_split(ref: DataRef, split: Split, locations: Locations) -> ImageSet:
-    """Open a split outside a trial (checks, descriptions); the caller answers for test data."""
+    """Open a split outside a trial (checks); the caller answers for test data."""
     status = data_status(ref.name, locations)
     if not status.present:
         raise DatasetError(status.reason)
@@ -42,25 +42,7 @@ def load_split(ref: DataRef, split: Split, locations: Locations) -> ImageSet:
     kept = np.arange(len(image_set))
     if 0 < ref.limit < len(image_set):
         kept = _balanced(image_set.labels, ref.limit, seed_from(ref.name, split, ref.limit))
-    return image_set.take(kept, domains=domains if ref.domains else (), limit=ref.limit)
-
-
-def describe(ref: DataRef, split: Split, locations: Locations) -> dict[str, Any]:
-    """Return name, digest, rows and pictures per class of what :func:`open_split` opens."""
-    image_set = load_split(ref, split, locations)
-    if image_set.task == "multiclass":
-        per_class = np.bincount(image_set.labels, minlength=len(image_set.classes))
-    else:
-        per_class = image_set.labels.sum(axis=0)
-    return {
-        "name": ref.name,
-        "split": split,
-        "digest": image_set.digest,
-        "rows": len(image_set),
-        "classes": {
-            name: int(count) for name, count in zip(image_set.classes, per_class, strict=True)
-        },
-    }
+    return image_set.take(kept, domains=domains, limit=ref.limit)
 
 
 def _domains(card: DataCard, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The two places pictures come from: memory-mapped arrays and files on disk."""
+"""Where pictures and masks come from: memory-mapped arrays and files on disk."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from trainables.errors import DatasetError
 
 _TORCHVISION = {".png", ".jpg", ".jpeg", ".webp"}
 _PILLOW = {".tif", ".tiff", ".bmp"}
+_MASK_MODES = {"L", "P", "1"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,37 @@ class FilePixels:
 
     def images(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         raise TypeError(f"{len(rows)} pictures in files may differ in size: use image()")
+
+
+@dataclass(frozen=True)
+class FileMasks:
+    """Segmentations in files; None where a picture has none."""
+
+    paths: Sequence[Path | None]
+
+    def mask(self, row: int) -> torch.Tensor:
+        path = self.paths[row]
+        if path is None:
+            raise DatasetError(f"the picture in row {row} has no mask")
+        return read_mask(path)
+
+
+def read_mask(path: Path) -> torch.Tensor:
+    """Read a mask as it is stored: grey levels, 0 and 1, or indices of a palette, uint8 (h, w).
+
+    Raises:
+        DatasetError: the file is missing, damaged, or not of one 8-bit channel.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            mode, mask_hw = image.mode, np.array(image)
+    except (OSError, SyntaxError) as error:
+        raise DatasetError(f"{path}: cannot be read as a mask ({error})") from error
+    if mode not in _MASK_MODES:
+        raise DatasetError(f"{path}: a mask has one channel of 8 bits, this file has mode {mode}")
+    return torch.from_numpy(mask_hw.astype(np.uint8))
 
 
 def read_image(path: Path) -> torch.Tensor:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trainables.context import Locations
 
 Progress = Callable[[int, int], None]
-"""Called with (files hashed, files in all)."""
+"""Called with (pictures hashed, pictures in all)."""
 
 # Hashing releases the interpreter lock and mostly waits for the disk.
 _THREADS = 8
@@ -88,12 +88,16 @@ def _why(card: DataCard) -> str:
 def _hash(rows: list[Row], source: Path, progress: Progress | None) -> list[Row]:
     hashed = []
     with ThreadPoolExecutor(_THREADS) as pool:
-        digests = pool.map(lambda row: _sha256(source / row.path), rows)
-        for done, (row, sha256) in enumerate(zip(rows, digests, strict=True), start=1):
-            hashed.append(replace(row, sha256=sha256))
+        for done, row in enumerate(pool.map(lambda row: _hashed(row, source), rows), start=1):
+            hashed.append(row)
             if progress:
                 progress(done, len(rows))
     return hashed
+
+
+def _hashed(row: Row, source: Path) -> Row:
+    mask_sha256 = _sha256(source / row.mask) if row.mask else ""
+    return replace(row, sha256=_sha256(source / row.path), mask_sha256=mask_sha256)
 
 
 def _sha256(path: Path) -> str:

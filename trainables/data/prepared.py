@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainables.data.card import DataCard, DataStatus, Split
-from trainables.data.manifest import MANIFEST, Row, read_manifest, read_prepared
+from trainables.data.manifest import (
+    MANIFEST,
+    Row,
+    in_content_order,
+    read_manifest,
+    read_prepared,
+)
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -57,24 +63,30 @@ class PreparedSource:
         """Open the files that the manifest lists for a split."""
         import numpy as np
 
-        from trainables.data.image_set import ImageSet
-        from trainables.data.pixels import FilePixels
+        from trainables.data.image_set import Annotations, ImageSet
+        from trainables.data.pixels import FileMasks, FilePixels
 
         folder = locations.data / card.name
         prepared = read_prepared(folder)
         if prepared is None:
             raise DatasetError(self.status(card, locations).reason)
-        every = read_manifest(folder / MANIFEST)
+        digest, every = in_content_order(read_manifest(folder / MANIFEST))
+        if digest != prepared.digest:
+            raise DatasetError(
+                f"{folder / MANIFEST} was altered since it was prepared. "
+                f"Run 'xenograft prepare {card.name} --source {prepared.source}' again."
+            )
         rows = [row for row in every if row.split == split and row.domain in domains]
-        return ImageSet.of(
-            card,
-            split,
-            digest=prepared.digest,
-            pixels=FilePixels([prepared.source / row.path for row in rows]),
+        masks = [prepared.source / row.mask if row.mask else None for row in rows]
+        annotations = Annotations(
             labels=_labels(card, rows),
             domain_of=np.array([row.domain for row in rows], dtype=np.str_),
             ids=np.array([row.path for row in rows], dtype=np.str_),
+            captions=[row.captions for row in rows],
+            masks=FileMasks(masks) if any(masks) else None,
         )
+        pixels = FilePixels([prepared.source / row.path for row in rows])
+        return ImageSet.of(card, split, digest, pixels, annotations)
 
 
 def _absent(card: DataCard, reason: str) -> DataStatus:

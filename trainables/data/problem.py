@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from trainables.data.card import DataCard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,3 +43,13 @@ def duplicates(found: Iterable[tuple[str, str, str]]) -> Iterator[Problem]:
             where=same[0][1],
             what=f"same content as {names} ({' and '.join(splits)})",
         )
+
+
+def label_fault(card: DataCard, label: int | Sequence[float] | None) -> str:
+    """Say what is wrong with a label (multi-label: 0 or 1 per class), or return an empty string."""
+    classes = len(card.classes)
+    if card.task == "multilabel":
+        fine = isinstance(label, Sequence) and len(label) == classes and set(label) <= {0, 1}
+        return "" if fine else f"labels {label} are not {classes} values of 0 or 1"
+    fine = isinstance(label, int) and 0 <= label < classes
+    return "" if fine else f"label {label} is not one of 0 to {classes - 1}"

@@ -10,14 +10,15 @@ Legend: n cases, k classes. Rules for what is not decided by the definitions:
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
-Task = Literal["multiclass", "multilabel"]
+from trainables.data.card import Task
+
 Array = NDArray[Any]
 
 

@@ -13,6 +13,8 @@ from data_samples import AptosFolder, write_files
 from PIL import Image
 
 from trainables.context import Locations
+from trainables.data.atomic_file import sha256_of
+from trainables.data.cards import get_data_card
 from trainables.data.doctor import Problem, doctor
 from trainables.data.fashion_mnist import FashionMnistSource
 from trainables.data.manifest import (
@@ -25,6 +27,7 @@ from trainables.data.manifest import (
     write_prepared,
 )
 from trainables.data.prepare import prepare
+from trainables.data.problem import label_fault
 
 
 @pytest.fixture
@@ -167,6 +170,26 @@ def test_odd_image_mode(source: Path, locations: Locations) -> None:
     assert "mode L where RGB is expected (1 such pictures)" in problem.what
 
 
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        (lambda mask: Image.new("L", (3, 3)).save(mask), "(3, 3) pixels, the picture (10, 8)"),
+        (lambda mask: Image.new("L", (10, 8), 7).save(mask), "has changed since"),
+        (lambda mask: Image.new("RGB", (10, 8)).save(mask), "one channel of 8 bits"),
+        (lambda mask: mask.write_text("<html>"), "cannot be read"),
+    ],
+)
+def test_mask_that_does_not_fit(
+    source: Path, locations: Locations, fault: Callable[[Path], None], what: str
+) -> None:
+    Image.new("L", (10, 8)).save(source / "mask.png")
+    content = {"mask": "mask.png", "mask_sha256": sha256_of(source / "mask.png")}
+    edit(locations, lambda rows: [dataclasses.replace(rows[0], **content), *rows[1:]])
+    assert findings(locations) == []
+    fault(source / "mask.png")
+    assert what in " ".join(problem.what for problem in findings(locations))
+
+
 @pytest.mark.usefixtures("source")
 def test_corrupt_manifest_is_one_error(locations: Locations) -> None:
     (locations.data / "aptos2019" / MANIFEST).write_bytes(b"PAR1")
@@ -201,3 +224,14 @@ def test_array_set_with_wrong_label_and_leak_between_splits(
     assert "label 10 is not one of 0 to 9" in label.what
     assert leak.severity == "error"
     assert "test/test-00003" in leak.what
+
+
+@pytest.mark.parametrize(
+    ("labels", "healthy"),
+    [([0.0, 1.0, 1.0, 0.0, 0.0], True), ([0, 1, 2, 0, 0], False), ([0, 1], False), (1, False)],
+)
+def test_labels_of_a_multilabel_set_are_zeros_and_ones(
+    labels: list[float] | int, healthy: bool
+) -> None:
+    card = dataclasses.replace(get_data_card("fundus"), task="multilabel")
+    assert (label_fault(card, labels) == "") is healthy

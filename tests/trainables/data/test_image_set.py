@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from trainables.data.cards import get_data_card
-from trainables.data.image_set import ImageSet, Pixels
+from trainables.data.image_set import Annotations, ImageSet, Pixels
 from trainables.data.pixels import ArrayPixels, FilePixels, read_image
 from trainables.errors import DatasetError
 
@@ -19,11 +19,13 @@ def make(pixels: Pixels, count: int) -> ImageSet:
     return ImageSet.of(
         get_data_card("fundus"),
         "train",
-        digest="d",
-        pixels=pixels,
-        labels=np.arange(count) % 5,
-        domain_of=np.full(count, "camera_0"),
-        ids=np.array([f"p{i}" for i in range(count)]),
+        "d",
+        pixels,
+        Annotations(
+            labels=np.arange(count) % 5,
+            domain_of=np.full(count, "camera_0"),
+            ids=np.array([f"p{i}" for i in range(count)]),
+        ),
     )
 
 

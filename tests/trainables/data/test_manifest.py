@@ -47,6 +47,8 @@ def test_digest_ignores_order_and_place() -> None:
         {"domain": "z"},
         {"group": "p2"},
         {"captions": ("new",)},
+        {"labels": (1,)},
+        {"mask_sha256": "ee"},
     ],
 )
 def test_digest_sees_every_change_of_content(change: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from trainables.config import DataRef
 from trainables.context import Context, Locations
 from trainables.data.artifact_store import ArtifactStore
-from trainables.data.open import _balanced, describe, open_split
+from trainables.data.open import _balanced, open_split
 from trainables.errors import DatasetError, SealedTestError
 
 CAMERA_0 = DataRef(name="fundus", domains=("camera_0",))
@@ -73,9 +73,3 @@ def test_limit_takes_all_of_a_rare_class() -> None:
 
 def test_limit_above_the_size_keeps_everything(context: Context) -> None:
     assert len(open_split(dataclasses.replace(CAMERA_0, limit=9999), "val", context)) == 150
-
-
-def test_description_counts_pictures_per_class(shared_locations: Locations) -> None:
-    described = describe(dataclasses.replace(CAMERA_0, limit=50), "val", shared_locations)
-    assert described["rows"] == 50
-    assert list(described["classes"].values()) == [10] * 5

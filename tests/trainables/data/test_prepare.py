@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from PIL import Image
 from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.cards import data_status
-from trainables.data.manifest import read_manifest
+from trainables.data.manifest import MANIFEST, Row, read_manifest, write_manifest
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
+from trainables.data.prepared import PreparedSource
 from trainables.data.splits import shuffled_split
 from trainables.errors import DatasetError, StorageError
 
@@ -33,10 +35,11 @@ def test_prepared_set_opens_with_its_labels_and_pictures(
     assert steps == [(n, 20) for n in range(1, 21)]
     assert data_status("aptos2019", locations).digest == prepared.digest
     val = load_split(DataRef(name="aptos2019"), "val", locations)
-    wanted = sorted(shuffled_split(20, 0.3)["val"])
-    assert val.labels.tolist() == [row % 5 for row in wanted]
-    for index, row in enumerate(wanted):
-        with Image.open(source / "train_images" / f"eye{row:03d}.png") as image:
+    wanted = [f"train_images/eye{row:03d}.png" for row in shuffled_split(20, 0.3)["val"]]
+    assert sorted(val.ids) == sorted(wanted)
+    for index, name in enumerate(val.ids):
+        assert val.labels[index] == int(name[-7:-4]) % 5
+        with Image.open(source / name) as image:
             np.testing.assert_array_equal(
                 val.image(index).numpy(), np.asarray(image).transpose(2, 0, 1)
             )
@@ -124,3 +127,81 @@ def test_damaged_preparation_is_absent_with_the_remedy(
     status = data_status("aptos2019", locations)
     assert not status.present
     assert "xenograft prepare" in status.reason
+
+
+Scan = Callable[[Path], list[Row]]
+
+
+def prepare_with(scan: Scan, source: Path, locations: Locations, patch: pytest.MonkeyPatch) -> str:
+    patch.setattr("trainables.data.aptos2019.SOURCE", PreparedSource(scan=scan))
+    return prepare("aptos2019", source, locations).digest
+
+
+def pictures(source: Path, names: list[str]) -> list[Row]:
+    """Write one picture per name, always the same ones in this order, and list them."""
+    source.mkdir()
+    for number, name in enumerate(names):
+        pixels_hw = np.random.default_rng(number).integers(0, 256, (4, 6), dtype=np.uint8)
+        Image.fromarray(pixels_hw).save(source / f"{name}.png")
+        Image.fromarray((pixels_hw > 100).astype(np.uint8)).save(source / f"{name}_mask.png")
+    return [
+        Row(
+            path=f"{name}.png",
+            split="train",
+            domain="aptos2019",
+            label=number,
+            captions=(f"grade {number}", "an eye"),
+            mask="" if number == 2 else f"{name}_mask.png",
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def test_sets_of_one_digest_have_one_order_whatever_their_files_are_called(
+    tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Stored features are looked up by the digest, so their rows must mean the same pictures.
+    digests, opened = [], []
+    for folder, names in (("one", ["a", "b", "c"]), ("two", ["z", "y", "x"])):
+        rows = pictures(tmp_path / folder, names)
+        by_name = sorted(rows, key=lambda row: row.path)
+        digests.append(
+            prepare_with(lambda _, r=by_name: r, tmp_path / folder, locations, monkeypatch)  # type: ignore[misc]
+        )
+        train = load_split(DataRef(name="aptos2019"), "train", locations)
+        opened.append([train.image(i).numpy().tobytes() for i in range(3)])
+    assert digests[0] == digests[1]
+    assert opened[0] == opened[1]
+
+
+def test_captions_and_masks_stay_with_their_pictures(
+    tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pictures(tmp_path / "eyes", ["a", "b", "c"])
+    prepare_with(lambda _: rows, tmp_path / "eyes", locations, monkeypatch)
+    train = load_split(DataRef(name="aptos2019"), "train", locations)
+    where = {int(label): index for index, label in enumerate(train.labels)}
+    part = train.subset([where[2], where[1]])
+    assert part.captions_of(0) == ("grade 2", "an eye")
+    with Image.open(tmp_path / "eyes" / "b.png") as picture:
+        expected_hw = (np.asarray(picture) > 100).astype(np.uint8)
+    np.testing.assert_array_equal(part.mask(1).numpy(), expected_hw)
+    with pytest.raises(DatasetError, match="has no mask"):
+        part.mask(0)
+
+
+def test_changed_mask_changes_the_digest(
+    tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pictures(tmp_path / "eyes", ["a", "b"])
+    first = prepare_with(lambda _: rows, tmp_path / "eyes", locations, monkeypatch)
+    Image.new("L", (6, 4), 1).save(tmp_path / "eyes" / "a_mask.png")
+    assert prepare_with(lambda _: rows, tmp_path / "eyes", locations, monkeypatch) != first
+
+
+def test_altered_manifest_is_not_opened(aptos_folder: AptosFolder, locations: Locations) -> None:
+    prepared = prepare("aptos2019", aptos_folder(), locations)
+    rows = read_manifest(prepared.folder / MANIFEST)
+    write_manifest(prepared.folder, rows[:-1])
+    with pytest.raises(DatasetError, match=r"manifest.parquet was altered .*xenograft prepare"):
+        load_split(DataRef(name="aptos2019"), "train", locations)

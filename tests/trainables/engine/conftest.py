@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainables.data.card import DataCard, Task
-from trainables.data.image_set import ImageSet
+from trainables.data.image_set import Annotations, ImageSet
 from trainables.data.pixels import ArrayPixels, FilePixels
 
 SIZE = 11
@@ -34,11 +34,13 @@ def _make(pixels: ArrayPixels | FilePixels, task: Task = "multiclass") -> ImageS
     return ImageSet.of(
         card,
         "val",
-        digest="0" * 64,
-        pixels=pixels,
-        labels=labels if task == "multiclass" else np.eye(3, dtype=np.float32)[labels],
-        domain_of=np.array(["here"] * SIZE),
-        ids=np.array([f"case-{i}" for i in range(SIZE)]),
+        "0" * 64,
+        pixels,
+        Annotations(
+            labels=labels if task == "multiclass" else np.eye(3, dtype=np.float32)[labels],
+            domain_of=np.array(["here"] * SIZE),
+            ids=np.array([f"case-{i}" for i in range(SIZE)]),
+        ),
     )
 
 
