@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from trainables.data.canvas import Floats, Ints, Spots
 from trainables.data.fundus import SEVERE_HAEMORRHAGES
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 # Poisson means by grade, and the least and greatest count that keeps the grade decidable.
 _MICROANEURYSMS = ((0.0, 0, 0), (3.5, 1, 9), (5.0, 0, 20), (8.0, 0, 20), (7.0, 0, 20))
@@ -33,24 +30,6 @@ COUNTED = (
     "new_vessels",
     "preretinal",
 )
-
-
-@dataclass(frozen=True)
-class Spots:
-    """Lesions of one kind over a batch, one row per lesion.
-
-    Args:
-        owner: index of the picture.
-        x, y: centre in radii of the field, from -1 to 1.
-        radius_x, radius_y: in pixels; angle: of the first radius, in radians.
-    """
-
-    owner: Ints
-    x: Floats
-    y: Floats
-    radius_x: Floats
-    radius_y: Floats
-    angle: Floats
 
 
 @dataclass(frozen=True)

@@ -5,27 +5,13 @@ Axes: n pictures, v vessels of a kind, p points along a vessel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from trainables.data.canvas import Floats, Ints, Points
 
 # Superior and inferior, each with a vein and a thinner, paler artery.
 _UP = np.array([1.0, 1.0, -1.0, -1.0])
 _IS_VEIN = np.array([1.0, 0.0, 1.0, 0.0])
-
-
-@dataclass(frozen=True)
-class Points:
-    """Points of lines: picture (k,), place in radii (k, 2), width in pixels and weight (k,)."""
-
-    owner: Ints
-    xy: Floats
-    width_px: Floats
-    weight: Floats
 
 
 def draw_vessels(rng: np.random.Generator, disc_xy: Floats, side: Floats) -> list[Points]:
