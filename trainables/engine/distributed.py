@@ -30,6 +30,16 @@ def with_synchronised_norms(model: nn.Module, context: Context) -> nn.Module:
     return converted
 
 
+def share_buffers(model: nn.Module, context: Context) -> None:
+    """Give every rank the buffers of rank 0, so that all of them evaluate one and the same model.
+
+    DDP does so before each training step only: the statistics of the last one still differ.
+    """
+    if context.world_size > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, src=0)
+
+
 def sum_over_ranks(value: Tensor, context: Context) -> Tensor:
     """Return the sum of every rank's value."""
     if context.world_size > 1:

@@ -19,7 +19,12 @@ from torch import Tensor, nn
 from trainables.config import seed_from
 from trainables.context import Context, State
 from trainables.engine.config import FitConfig
-from trainables.engine.distributed import sum_over_ranks, with_synchronised_norms, wrap
+from trainables.engine.distributed import (
+    share_buffers,
+    sum_over_ranks,
+    with_synchronised_norms,
+    wrap,
+)
 from trainables.engine.optimizer import create_optimizer
 from trainables.engine.placement import place
 from trainables.engine.precision import autocast, create_scaler
@@ -117,6 +122,7 @@ class _Run(Generic[BatchT]):
         loss = self._train(epoch)
         train_s = time.perf_counter() - started
         self.context.require_finite(loss, epoch)
+        share_buffers(self.model, self.context)
         metrics = self.training.evaluate()
         self._keep_best(epoch, metrics)
         metrics |= {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -15,8 +17,11 @@ from torch import distributed, multiprocessing
 from trainables import classify
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
+from trainables.data.open import open_split
+from trainables.engine.classifier_files import load_classifier
 from trainables.engine.config import OptimizerConfig
 from trainables.engine.distributed import gather_rows, shard
+from trainables.engine.evaluation import predict_logits
 
 WORLD = 2
 # 21 pictures of each split: an odd number to evaluate, and three steps of 7 to train.
@@ -31,7 +36,19 @@ CONFIG = classify.Config(
 )
 
 
-def run(folder: Path, locations: Locations, rank: int, world_size: int) -> dict[str, Any]:
+# Its batch norms see other pictures on every rank.
+WITH_NORMS = dataclasses.replace(
+    CONFIG, backbone=BackboneRef(card="resnet50_twin", weights="random"), image_size_px=40
+)
+
+
+def run(
+    folder: Path,
+    locations: Locations,
+    rank: int,
+    world_size: int,
+    config: classify.Config = CONFIG,
+) -> dict[str, Any]:
     torch.set_num_threads(1)
     reports: list[dict[str, float]] = []
 
@@ -48,7 +65,7 @@ def run(folder: Path, locations: Locations, rank: int, world_size: int) -> dict[
         world_size=world_size,
         send=send,
     )
-    final = classify.run(CONFIG, context)
+    final = classify.run(config, context)
     return {"reports": reports, "final": final}
 
 
@@ -57,6 +74,7 @@ def rank_main(rank: int, folder: Path, locations: Locations) -> None:
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
     )
     outcome = run(folder / "trial", locations, rank, WORLD)
+    run(folder / "norms", locations, rank, WORLD, WITH_NORMS)
     for cases in (1, 2, 5):  # one case leaves the second rank without any
         rows = shard(cases, context_of(rank)).float()[:, None] * torch.tensor([[1.0, 10.0]])
         outcome[f"gathered {cases}"] = gather_rows(rows, cases, context_of(rank)).tolist()
@@ -108,3 +126,16 @@ def test_gathered_rows_are_all_cases_in_order(outcomes: Outcomes) -> None:
     for rank in outcomes[2]:
         for cases in (1, 2, 5):
             assert rank[f"gathered {cases}"] == [[i, 10.0 * i] for i in range(cases)]
+
+
+def test_every_rank_is_tested_with_the_model_that_is_saved(
+    outcomes: Outcomes, shared_locations: Locations
+) -> None:
+    artifacts = outcomes[0] / "norms" / "artifacts"
+    model, spec = load_classifier(artifacts, shared_locations)
+    context = Context.local(outcomes[0], shared_locations)
+    images = open_split(WITH_NORMS.data, "test", context)
+    logits_nk, _ = predict_logits(model, images, spec.transform, 7, "fp32", context)
+    rows = pq.read_table(artifacts / "predictions.parquet").to_pylist()
+    tested = torch.tensor([row["logits"] for row in rows if row["domain"] == "camera_0"])
+    torch.testing.assert_close(tested, logits_nk, atol=1e-4, rtol=1e-4)
