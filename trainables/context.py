@@ -45,7 +45,7 @@ class Send(Protocol):
 
 
 class NonFiniteLossError(XenograftError):
-    """The training loss became NaN or infinite."""
+    """The training loss, or an output of the model, became NaN or infinite."""
 
 
 @dataclass(kw_only=True)

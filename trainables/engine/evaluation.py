@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainables.context import Context
+from trainables.context import Context, NonFiniteLossError
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform
 from trainables.engine.batches import image_batches
@@ -28,6 +28,9 @@ def predict_logits(
     """Return (logits_nk, labels) of all pictures in order, float32 on the CPU, on every rank.
 
     The model is left in the mode it came in. ``batch_size`` counts over all ranks together.
+
+    Raises:
+        NonFiniteLossError: an output is NaN or infinite.
     """
     was_training = model.training
     model.eval()
@@ -41,5 +44,10 @@ def predict_logits(
             parts.append(model(batch.x_nchw).float())
         logits_nk = gather_rows(torch.cat(parts), len(images), context)
     model.train(was_training)
+    if not bool(torch.isfinite(logits_nk).all()):
+        # A last step can throw the weights out of range after its own loss was still a number.
+        raise NonFiniteLossError(
+            f"trial {context.trial_id}: outputs for {images.name}/{images.split} are not finite"
+        )
     # A clone made outside inference mode is an ordinary tensor again.
     return logits_nk.cpu().clone(), torch.from_numpy(images.labels)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from trainables.errors import DatasetError
+
 
 def global_batches(cases: int, batch_size: int, seed: int) -> list[Tensor]:
     """Return the shuffled index batches of one epoch over all ranks together.
@@ -12,10 +14,10 @@ def global_batches(cases: int, batch_size: int, seed: int) -> list[Tensor]:
     A last batch of a single case is left out: batch statistics of one case are not defined.
 
     Raises:
-        ValueError: fewer than two cases.
+        DatasetError: fewer than two cases.
     """
     if cases < 2:
-        raise ValueError(f"training needs at least two cases, got {cases}")
+        raise DatasetError(f"training needs at least two pictures, got {cases}: raise data.limit")
     order = torch.randperm(cases, generator=torch.Generator().manual_seed(seed))
     batches = list(torch.split(order, batch_size))
     return batches[:-1] if len(batches[-1]) == 1 else batches

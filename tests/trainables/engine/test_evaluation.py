@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from trainables.config import DataRef
-from trainables.context import Context, Locations, SealedTestError
+from trainables.context import Context, Locations, NonFiniteLossError, SealedTestError
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform
 from trainables.engine import final_test
@@ -47,6 +47,15 @@ def test_bf16_predictions_come_back_as_float32(array_set: ImageSet, context: Con
     model = nn.Sequential(nn.Flatten(), nn.Linear(768, 3))
     logits_nk, _ = predict_logits(model, array_set, PLAIN, 4, "bf16", context)
     assert logits_nk.dtype == torch.float32
+
+
+def test_outputs_that_are_not_finite_fail_the_trial_and_not_the_study(
+    array_set: ImageSet, context: Context
+) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(768, 3))
+    nn.init.constant_(model[1].weight, 1e38)
+    with pytest.raises(NonFiniteLossError, match="tiny/val"):
+        predict_logits(model, array_set, PLAIN, 4, "fp32", context)
 
 
 def scripted_splits(monkeypatch: pytest.MonkeyPatch, images: ImageSet) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trainables.engine.sampling import global_batches, local_share
+from trainables.errors import DatasetError
 
 
 @pytest.mark.parametrize(("cases", "sizes"), [(8, [4, 4]), (10, [4, 4, 2]), (9, [4, 4]), (3, [3])])
@@ -25,7 +26,7 @@ def test_order_depends_on_the_seed_alone() -> None:
 
 
 def test_one_case_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(DatasetError, match="at least two"):
         global_batches(1, 4, seed=0)
 
 
