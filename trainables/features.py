@@ -6,6 +6,7 @@ Legend: n pictures, d feature width.
 from __future__ import annotations
 
 import dataclasses
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from trainables.context import Context
 from trainables.data.artifact_store import load_arrays, save_arrays
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform
+from trainables.engine.config import Precision
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.placement import place
 from trainables.models.backbone import Backbone
+from trainables.models.card import BackboneCard
+from trainables.models.cards import get_backbone_card
 from trainables.models.factory import create_backbone
 from trainables.models.weights import require_weights
 
@@ -28,6 +32,7 @@ POOLED = "pooled"
 
 _VERSION = 1  # raised when the same pictures and weights would give other features
 _BATCH_SIZE = 64
+_PRECISION: Precision = "fp32"
 _FILE = "features.safetensors"
 
 
@@ -43,6 +48,7 @@ def frozen_features(
     Raises:
         WeightsError: the weights are not here.
         SelectionError: the backbone has no such layer.
+        NonFiniteLossError: a feature is NaN or infinite.
         StorageError: the store cannot be written.
     """
     status = require_weights(backbone, context.locations)
@@ -53,7 +59,7 @@ def frozen_features(
         "images": images.identity(),
         "transform": canonical(transform),
         "layer": layer,
-        "version": _VERSION,
+        **_arithmetic(get_backbone_card(backbone.card), context.device),
     }
 
     def build(folder: Path) -> None:
@@ -73,6 +79,19 @@ def feature_seed(backbone: BackboneRef, context: Context) -> int:
     return seed_from("features", backbone, context.seed if context.final else "search")
 
 
+def _arithmetic(card: BackboneCard, device: str) -> dict[str, Any]:
+    """Return what else the numbers depend on: the network read from the card, and who computes."""
+    library = {"timm": "timm", "open_clip": "open_clip_torch"}[card.library]
+    return {
+        # One file may serve two cards, such as one network with two activations.
+        "network": [card.name, card.architecture, dict(card.overrides), card.position_resize],
+        "libraries": {name: version(name) for name in ("torch", "torchvision", library)},
+        "device": device.partition(":")[0],
+        "precision": _PRECISION,
+        "version": _VERSION,
+    }
+
+
 def _extract(
     model: Backbone, layer: str, images: ImageSet, transform: EvalTransform, context: Context
 ) -> Tensor:
@@ -80,7 +99,7 @@ def _extract(
     alone = dataclasses.replace(context, rank=0, world_size=1)
     module = model if layer == POOLED else _Layer(model, layer)
     feats_nd, _ = predict_logits(
-        place(module, context.device), images, transform, _BATCH_SIZE, "fp32", alone
+        place(module, context.device), images, transform, _BATCH_SIZE, _PRECISION, alone
     )
     return feats_nd
 

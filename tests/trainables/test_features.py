@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainables import probe
-from trainables.config import BackboneRef, DataRef
+from trainables import features, probe
+from trainables.config import BackboneRef, DataRef, digest
 from trainables.context import Context, Locations
 from trainables.data.cards import get_data_card
 from trainables.data.open import open_split
@@ -18,7 +18,8 @@ from trainables.engine.classifier_files import load_classifier
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.inputs import eval_transform
 from trainables.errors import ConfigError, SelectionError
-from trainables.features import feature_seed, frozen_features
+from trainables.features import _arithmetic, feature_seed, frozen_features
+from trainables.models.cards import get_backbone_card
 from trainables.models.factory import create_backbone
 
 DATA = DataRef(name="fundus", domains=("camera_0",), limit=6)
@@ -132,3 +133,15 @@ def test_dataset_statistics_need_a_card_that_states_them(
     else:
         with pytest.raises(ConfigError, match="normalisation=backbone"):
             eval_transform(TWIN, DATA, 40, "dataset")
+
+
+def test_other_network_device_or_library_makes_other_features(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = get_backbone_card("clip_vit_b16")
+    plain_gelu = dataclasses.replace(card, architecture="ViT-B-16")
+    keys = [_arithmetic(card, "cpu"), _arithmetic(card, "cuda:1"), _arithmetic(plain_gelu, "cpu")]
+    monkeypatch.setattr(features, "version", lambda _: "9.9")
+    keys.append(_arithmetic(card, "cpu"))
+    assert len({digest(key) for key in keys}) == 4
+    assert _arithmetic(card, "cuda:0") == _arithmetic(card, "cuda:1")
