@@ -1,0 +1,123 @@
+"""The modules of a classifier that layer-wise analyses look at (Matsoukas et al. 2022).
+
+CNNs: the stem and every block, after the block's last activation. Transformers: the patch embedding
+and, of every block, the attention and the MLP branch before they are added to the residual stream.
+Norms between them, tokens, position embeddings and patch merging belong to no layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from torch import nn
+
+from trainables.errors import SelectionError, did_you_mean
+from trainables.models.backbone import Backbone
+
+Kind = Literal["stem", "block", "attn", "mlp", "head"]
+
+Layout = Literal["map", "grid", "tokens", "class_tokens", "windows", "vector"]
+"""Axes of a layer's output: n pictures, d width, h rows, w columns, t tokens, p windows a picture.
+
+* map: (n, d, h, w);
+* grid: (n, h, w, d);
+* tokens: (n, t, d);
+* class_tokens: (n, 1 + t, d), the class token first;
+* windows: (n p, t, d), the windows of a picture one after the other;
+* vector: (n, d).
+"""
+
+HEAD = "fc"
+"""The name of the head among the layers, whatever it is called in the model."""
+
+_TRUNK = "backbone.trunk"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """One analysed module of a :class:`trainables.models.heads.Classifier`.
+
+    Args:
+        name: dotted name in the backbone's trunk, or ``fc``; what results are filed under.
+        path: dotted name in the classifier.
+    """
+
+    name: str
+    path: str
+    kind: Kind
+    layout: Layout
+
+
+def analysed_layers(backbone: Backbone) -> tuple[Layer, ...]:
+    """Return the layers of a classifier on this backbone in network order, the head last.
+
+    Raises:
+        SelectionError: nobody has said what the layers of this family are.
+    """
+    family = backbone.card.family
+    if family not in _FAMILIES:
+        raise SelectionError(
+            f"backbone '{backbone.card.name}' is of family '{family}', whose layers are not "
+            f"defined.{did_you_mean(family, _FAMILIES)}"
+        )
+    head = Layer(name=HEAD, path="head", kind="head", layout="vector")
+    return (*_FAMILIES[family](backbone), head)
+
+
+def _trunk_layer(name: str, kind: Kind, layout: Layout) -> Layer:
+    return Layer(name=name, path=f"{_TRUNK}.{name}", kind=kind, layout=layout)
+
+
+def _stem_and_blocks(backbone: Backbone) -> list[Layer]:
+    stem = _trunk_layer(backbone.card.stem, "stem", "map")
+    return [stem, *(_trunk_layer(name, "block", "map") for name, _ in backbone.blocks())]
+
+
+def _inception(backbone: Backbone) -> list[Layer]:
+    # timm's modules lie side by side, pooling layers and an auxiliary classifier among them.
+    children = [name for name, _ in backbone.trunk.named_children()]
+    stem, *convs = (name for name in children if name.startswith("Conv2d_"))
+    mixed = (name for name in children if name.startswith("Mixed_"))
+    blocks = (_trunk_layer(name, "block", "map") for name in (*convs, *mixed))
+    return [_trunk_layer(stem, "stem", "map"), *blocks]
+
+
+def _plain_vit(backbone: Backbone) -> list[Layer]:
+    stem = _trunk_layer("patch_embed", "stem", "tokens")
+    return [stem, *_branches(backbone.trunk, "class_tokens", "class_tokens")]
+
+
+def _clip(backbone: Backbone) -> list[Layer]:
+    stem = _trunk_layer(backbone.card.stem, "stem", "map")
+    return [stem, *_branches(backbone.trunk, "class_tokens", "class_tokens")]
+
+
+def _swin(backbone: Backbone) -> list[Layer]:
+    stem = _trunk_layer("patch_embed", "stem", "grid")
+    return [stem, *_branches(backbone.trunk, "windows", "tokens")]
+
+
+def _branches(trunk: nn.Module, attn: Layout, mlp: Layout) -> list[Layer]:
+    """Return attention and MLP of every module that has both, in network order."""
+    layers = []
+    for name, module in trunk.named_modules():
+        if {"attn", "mlp"} <= {child for child, _ in module.named_children()}:
+            layers.append(_trunk_layer(f"{name}.attn", "attn", attn))
+            layers.append(_trunk_layer(f"{name}.mlp", "mlp", mlp))
+    return layers
+
+
+_FAMILIES: Mapping[str, Callable[[Backbone], list[Layer]]] = MappingProxyType(
+    {
+        "resnet": _stem_and_blocks,
+        "efficientnet": _stem_and_blocks,
+        "inception": _inception,
+        "deit": _plain_vit,
+        "dinov2": _plain_vit,
+        "clip": _clip,
+        "swin": _swin,
+    }
+)
