@@ -52,9 +52,7 @@ class TrialRecord:
     values: dict[int, float] = field(default_factory=dict)
     state: EndState | None = None
     value: float | None = None
-    stop: bool = False
     failure: tuple[FailureKind, str] | None = None
-    started_ms: int = 0
 
     @property
     def running(self) -> bool:
@@ -85,7 +83,7 @@ class CellProgress:
         self.interrupted: list[TrialRecord] = []
         self.end: CellEnd | None = None
         self.input_trials: dict[str, tuple[str, ...]] = {}
-        self._duplicates = 0
+        self._to_retry: dict[str, Work] = {}
         self._search: CellSearch | None = None
         self._brackets: Brackets | None = None
         if cell.search_trials and sampler is not None:
@@ -111,7 +109,7 @@ class CellProgress:
         if self.end is not None:
             return None
         searched = self._of_phase("search")
-        if len(searched) + self._duplicates < self.cell.search_trials:
+        if len(searched) < self.cell.search_trials:
             return self._next_search(len(searched))
         if any(record.running for record in searched):
             return None
@@ -171,7 +169,7 @@ class CellProgress:
     def searching(self) -> bool:
         """Whether the search phase is still open."""
         searched = self._of_phase("search")
-        open_budget = len(searched) + self._duplicates < self.cell.search_trials
+        open_budget = len(searched) < self.cell.search_trials
         return open_budget or any(record.running for record in searched)
 
     @property
@@ -181,13 +179,13 @@ class CellProgress:
 
     # What happens
 
-    def started(self, work: Work, t_ms: int) -> None:
+    def started(self, work: Work) -> None:
         """Record that a trial was handed out."""
         again = self.records.get(work.trial)
         if again is not None:
             again.work = work
             return
-        self.records[work.trial] = TrialRecord(work=work, started_ms=t_ms)
+        self.records[work.trial] = TrialRecord(work=work)
         if work.phase == "search" and self._brackets is not None:
             self._brackets.add(work.trial)
 
@@ -216,37 +214,42 @@ class CellProgress:
     def replay_start(self, event: StartEvent) -> None:
         """Take up a start from the ledger. The trial counts as interrupted until its end comes."""
         work = self._work(event.phase, event.index, event.params, event.trial, event.attempt)
-        known = event.trial in self.records
-        self.started(work, event.t)
-        if not known and event.phase == "search" and self._search is not None:
-            self._search.adopt(event.trial, event.params)
+        self._to_retry.pop(event.trial, None)
+        self._take_up(work)
 
     def replay_end(self, event: EndEvent) -> None:
         """Take up an end from the ledger; failures that may not recur are forgotten."""
         self.ended(event.trial, event.state)
         if event.state == "failed" and event.failure != "nan":
-            del self.records[event.trial]
+            work = self.records.pop(event.trial).work
+            if work.phase == "search":
+                self._to_retry[work.trial] = work
 
     def replay_done(self) -> None:
-        """Queue what was interrupted, to go on from its checkpoint."""
+        """Queue what was interrupted, to go on from its checkpoint, and what failed in a search.
+
+        A failed replicate is missed by the count of replicates, and needs no queue.
+        """
+        for work in self._to_retry.values():
+            self._take_up(work)
         self.interrupted = [record for record in self.records.values() if record.running]
 
     # Inside
+
+    def _take_up(self, work: Work) -> None:
+        known = work.trial in self.records
+        self.started(work)
+        if not known and work.phase == "search" and self._search is not None:
+            self._search.adopt(work.trial, work.params)
 
     def _of_phase(self, phase: Phase) -> list[TrialRecord]:
         return [r for r in list(self.records.values()) if r.work.phase == phase]
 
     def _next_search(self, index: int) -> Work | None:
         assert self._search is not None
-        params = self._search.ask()
-        work = self._work("search", index, params)
-        known = self.records.get(work.trial)
-        if known is None:
-            self._search.bind(work.trial)
-            return work
-        self._duplicates += 1
-        self._search.tell_duplicate(known.state or "failed", known.value)
-        return self.next_work()
+        work = self._work("search", index, self._search.ask())
+        self._search.bind(work.trial)
+        return work
 
     def _next_replicate(self) -> Work | None:
         chosen = self.chosen()

@@ -58,26 +58,36 @@ class CellSearch:
         direction = "maximize" if mode == "max" else "minimize"
         self.study = optuna.create_study(direction=direction, sampler=RandomSampler(seed=0))
         self._live: dict[str, Trial] = {}
+        self._asked: set[tuple[Any, ...]] = set()
+        self._pending: Trial | None = None
         self._first = _paper_values(base, self._distributions)
 
     def ask(self) -> dict[str, Any]:
-        """Suggest parameters; then :meth:`bind` them to a trial or :meth:`tell_duplicate`."""
-        number = len(self.study.get_trials(deepcopy=False))
-        if number == 0 and self._first is not None:
+        """Suggest parameters that were not tried before; then :meth:`bind` them to a trial.
+
+        The space must have such parameters left.
+        """
+        if not self._asked and self._first is not None:
             self.study.enqueue_trial(self._first)
-        self.study.sampler = _sampler(self._sampler_name, self._cell, number)
-        asked = self.study.ask(self._distributions)
-        self._live[_PENDING] = asked
+        attempt = 0
+        asked = self._ask_once(attempt)
+        while self._key(asked.params) in self._asked:
+            self.study.tell(asked, state=TrialState.FAIL)
+            attempt += 1
+            asked = self._ask_once(attempt)
+        self._pending = asked
         return dict(asked.params)
 
     def bind(self, trial: str) -> None:
         """Name the trial that runs the parameters asked for last."""
-        self._live[trial] = self._live.pop(_PENDING)
+        assert self._pending is not None
+        self._keep(trial, self._pending)
+        self._pending = None
 
     def adopt(self, trial: str, params: Mapping[str, Any]) -> None:
         """Take up a trial that was handed out before, with its parameters."""
         self.study.enqueue_trial(dict(params))
-        self._live[trial] = self.study.ask(self._distributions)
+        self._keep(trial, self.study.ask(self._distributions))
 
     def report(self, trial: str, step: int, value: float) -> None:
         """Record a finite intermediate value."""
@@ -92,12 +102,18 @@ class CellSearch:
             warnings.simplefilter("ignore", UserWarning)
             self.study.tell(self._live.pop(trial), values=values, state=told)
 
-    def tell_duplicate(self, state: EndState, value: float | None) -> None:
-        """Record that the parameters asked for last were run before, with this outcome."""
-        self.tell(_PENDING, state, value)
+    def _ask_once(self, attempt: int) -> Trial:
+        # A model would suggest the same again; a sequence goes on, so it is followed.
+        name = "random" if attempt and self._sampler_name == "tpe" else self._sampler_name
+        self.study.sampler = _sampler(name, self._cell, len(self._asked), attempt)
+        return self.study.ask(self._distributions)
 
+    def _keep(self, trial: str, asked: Trial) -> None:
+        self._live[trial] = asked
+        self._asked.add(self._key(asked.params))
 
-_PENDING = ""
+    def _key(self, params: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(params[name] for name in self._distributions)
 
 
 def _distribution(param: Param) -> BaseDistribution:
@@ -108,13 +124,21 @@ def _distribution(param: Param) -> BaseDistribution:
     return CategoricalDistribution(param.values)
 
 
-def _sampler(name: SamplerName, cell: str, number: int) -> BaseSampler:
-    seed = seed_from(cell, "ask", number)
+def _sampler(name: SamplerName, cell: str, number: int, attempt: int) -> BaseSampler:
+    seed = seed_from(cell, "ask", number, attempt)
     if name == "random":
         return RandomSampler(seed=seed)
     if name == "qmc":
         # One low-discrepancy sequence per cell: its seed must not change with the number.
-        return QMCSampler(seed=seed_from(cell, "qmc"), scramble=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return QMCSampler(
+                seed=seed_from(cell, "qmc"),
+                scramble=True,
+                # What the sequence leaves out: choices, and all before a first trial has finished.
+                independent_sampler=RandomSampler(seed=seed),
+                warn_independent_sampling=False,
+            )
     # All three flags are explicit so that results do not depend on Optuna's defaults.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

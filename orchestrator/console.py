@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _PIPE_WIDTH = 160
 """Columns where there is no terminal to ask, as in a log file."""
@@ -24,20 +25,27 @@ def print_json(value: Any) -> None:
 
 def print_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """Print a table; its first column is never broken, the others fold rather than being cut."""
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
+    # Text, not str: what users and studies wrote is never markup.
+    shown_title = Text(title, style="table.title") if title else None
+    table = Table(title=shown_title, title_justify="left", header_style="bold", box=None)
     for i, header in enumerate(headers):
-        table.add_column(header, overflow="fold", no_wrap=i == 0)
+        table.add_column(Text(header), overflow="fold", no_wrap=i == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     OUT.print(table)
 
 
 def print_error(message: str) -> None:
     """Print an error for the user on standard error."""
-    ERR.print(f"[bold red]error:[/] {_escape(message)}")
+    ERR.print(Text("error:", style="bold red") + Text(f" {message}"))
 
 
-def _escape(text: str) -> str:
-    from rich.markup import escape
+def print_left_out(skipped: Mapping[str, str]) -> None:
+    """Say on standard error which cells are left out, and why."""
+    for key, reason in skipped.items():
+        ERR.print(Text("left out", style="yellow") + Text(f" {key}: {reason}"))
 
-    return escape(text)
+
+def print_next(step: str) -> None:
+    """Print what to do next."""
+    OUT.print(Text(f"next: {step}", style="dim"), soft_wrap=True)

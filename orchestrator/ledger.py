@@ -35,7 +35,7 @@ class Ledger:
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
-            os.write(self._descriptor, encode(event).encode() + b"\n")
+            _write_whole(self._descriptor, encode(event).encode() + b"\n")
             if isinstance(event, EndEvent):
                 os.fsync(self._descriptor)
         except OSError as error:
@@ -45,25 +45,24 @@ class Ledger:
         """Yield (byte offset after the event, event) from an offset on; nothing without a file.
 
         Raises:
-            StorageError: a line other than the last is not an event.
+            StorageError: the file cannot be read, or a line other than the last is not an event.
         """
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {self.path} ({error.strerror}): fix its permissions, or move it "
+                f"away to start the study anew"
+            ) from error
+        with file:
             file.seek(offset)
             for line in file:
                 if not line.endswith(b"\n"):
                     return
                 offset += len(line)
-                try:
-                    event = decode(line.decode())
-                except (ValueError, KeyError, TypeError) as error:
-                    raise StorageError(
-                        f"{self.path}: the line that ends at byte {offset} is not an event "
-                        f"({type(error).__name__}: {error}). Restore the file from a backup, or "
-                        f"move it away to start the study anew."
-                    ) from error
-                yield offset, event
+                yield offset, self._decode(line, offset)
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""
@@ -71,11 +70,32 @@ class Ledger:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _decode(self, line: bytes, end: int) -> Event:
+        try:
+            return decode(line.decode())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(
+                f"{self.path}: the line that ends at byte {end} is not an event "
+                f"({type(error).__name__}: {error}). Restore the file from a backup, or "
+                f"move it away to start the study anew."
+            ) from error
+
     def _open(self) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         _drop_torn_line(descriptor)
         return descriptor
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    """Write a line, or nothing of it: a full disk must not leave a piece the next one sticks to."""
+    start = os.fstat(descriptor).st_size
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+    except OSError:
+        os.ftruncate(descriptor, start)
+        raise
 
 
 def _drop_torn_line(descriptor: int) -> None:

@@ -8,6 +8,7 @@ where it runs. Cells of different tables with the same identity are planned once
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -15,7 +16,7 @@ from typing import Any
 
 from orchestrator.selection import Selection
 from search_spaces.registry import load_study
-from search_spaces.space import Space
+from search_spaces.space import Space, size
 from search_spaces.study import Budget, Cell, Objective, Study, cell_key
 from trainables.config import (
     BackboneRef,
@@ -85,7 +86,10 @@ class PlannedCell:
 
     @property
     def search_trials(self) -> int:
-        return self.budget.search_trials if self.recipe == "search" else 0
+        """Configs the search tries: the budget, or every point of a space that has fewer."""
+        if self.recipe != "search":
+            return 0
+        return int(min(self.budget.search_trials, size(self.space)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,9 +194,13 @@ class _Planner:
             config = replace_refs(config, _twin_data, _twin_backbone)
         for key, text in self.selection.overrides.items():
             if _has_key(config, key):
-                config = override(config, key, text)
-                space.pop(key, None)
-        return config, space
+                config = _overridden(config, key, text)
+                fixed = [name for name in space if f"{name}.".startswith(f"{key}.")]
+                for name in fixed:
+                    del space[name]
+        # Made anew, so that what the study checks holds for the changed config too.
+        recipe = dataclasses.replace(cell.recipe, config=config, space=space)
+        return recipe.config, dict(recipe.space)
 
     def _statuses(self, config: Any) -> tuple[list[DataStatus], list[WeightsStatus]]:
         data_refs, backbone_refs = references(config)
@@ -303,6 +311,23 @@ def _twin_backbone(ref: BackboneRef) -> BackboneRef:
     if card.twin is None:
         return ref
     return BackboneRef(card=card.twin, weights="random" if ref.weights == "random" else "twin")
+
+
+def _overridden(config: Any, key: str, text: str) -> Any:
+    """Return the config with ``--set key=text`` applied; every complaint names the option."""
+    try:
+        changed = override(config, key, text)
+    except ConfigError as error:
+        message = str(error)
+        if message.startswith("--set"):
+            raise
+        raise ConfigError(f"--set {key}={text}: {message}") from None
+    value = changed
+    for part in key.split("."):
+        value = getattr(value, part)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"--set {key}={text}: must be a finite number")
+    return changed
 
 
 def _has_key(config: Any, path: str) -> bool:

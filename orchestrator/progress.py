@@ -49,7 +49,7 @@ class ProgressView:
         done = sum(cell.end is not None for cell in cells)
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
-            f"[bold]{self._queue.plan.study.name}[/]",
+            Text(self._queue.plan.study.name, style="bold"),
             ProgressBar(total=max(len(cells), 1), completed=done, width=30),
             f"{done}/{len(cells)} cells",
             self._eta(),
@@ -59,7 +59,7 @@ class ProgressView:
             table.add_column(header, overflow="fold")
         active = [cell for cell in cells if cell.running]
         for cell in active[:_RECENT]:
-            table.add_row(*_row(cell))
+            table.add_row(*(Text(text) for text in _row(cell)))
         more = len(active) - _RECENT
         footer = Text(f"... and {more} more cells at work", style="dim") if more > 0 else Text("")
         return Group(bar, Text(self._counts()), table, footer)
@@ -68,14 +68,16 @@ class ProgressView:
         if isinstance(event, EndEvent):
             self._ends[event.state] += 1
             if event.state == "failed":
-                reason = event.error.strip().splitlines()[-1]
-                work = self._queue.record(event.trial).work
-                self._console.print(
-                    f"[red]failed[/] {work.cell_label} {work.label} ({event.failure}): {reason}",
-                    soft_wrap=True,
-                )
+                self._print_failure(event)
         elif isinstance(event, CellEndEvent) and not self._console.is_terminal:
             self._print_line(event)
+
+    def _print_failure(self, event: EndEvent) -> None:
+        # The end of a traceback is what was raised.
+        lines = event.error.strip().splitlines() or ["no message"]
+        work = self._queue.record(event.trial).work
+        text = f" {work.cell_label} {work.label} ({event.failure}): {lines[-1]}"
+        self._console.print(Text("failed", style="red") + Text(text), soft_wrap=True)
 
     def _print_line(self, event: CellEndEvent) -> None:
         cells = self._queue.cells.values()
@@ -118,7 +120,8 @@ def _row(cell: CellProgress) -> tuple[str, str, str, str, str]:
 
 
 def _best(cell: CellProgress) -> str:
-    values = [v for record in list(cell.records.values()) for v in record.values.values()]
+    # Copies, because the panel is drawn by another thread than the one that fills them.
+    values = [v for record in list(cell.records.values()) for v in list(record.values.values())]
     if not values:
         return "no value yet"
     best = max(values) if cell.cell.objective.mode == "max" else min(values)

@@ -44,5 +44,9 @@ def _git(*arguments: str) -> str:
     if not (_ROOT / ".git").exists():
         return ""
     command = ["git", "-C", str(_ROOT), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        # No git here: the digest of the sources still says which code it is.
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""

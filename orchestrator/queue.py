@@ -104,7 +104,8 @@ class StudyQueue:
         total = 0
         for progress in self.cells.values():
             if progress.end is None:
-                done = sum(not r.running for r in progress.records.values())
+                # A copy, because the progress display reads from another thread.
+                done = sum(not r.running for r in list(progress.records.values()))
                 total += max(progress.planned_trials - done, 0)
         return total
 
@@ -125,10 +126,9 @@ class StudyQueue:
             work = progress.next_work()
             if work is None:
                 continue
-            t = self._clock()
-            progress.started(work, t)
+            progress.started(work)
             self._trial_cell[work.trial] = cell_id
-            self._append(_start_event(work, t))
+            self._append(_start_event(work, self._clock()))
             return work
         return None
 
@@ -150,8 +150,7 @@ class StudyQueue:
         if not math.isfinite(value):
             record.failure = ("nan", f"{objective} is {value} at step {step}")
             return True
-        record.stop = progress.reported(trial, step, value)
-        return record.stop
+        return progress.reported(trial, step, value)
 
     def on_complete(self, trial: str, metrics: Mapping[str, float], artifacts: str | None) -> None:
         """Take the regular end of a trial with what run() returned."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from trainables.errors import ResourceError
 
 DRIVER_CPUS = 0.01
 """Share of a trial that only drives a Ray Train group; Ray refuses 0."""
+
+_CONNECT_S = 5.0
 
 Node = Mapping[str, float]
 
@@ -22,6 +25,28 @@ def local_node() -> dict[str, float]:
         "CPU": float(len(os.sched_getaffinity(0))),
         "GPU": float(len(list(Path("/dev").glob("nvidia[0-9]*")))),
     }
+
+
+def require_reachable(address: str) -> None:
+    """Check that something answers at a cluster's address; Ray itself would wait for minutes.
+
+    Raises:
+        ResourceError: nothing does, or the address is not one.
+    """
+    if address in ("auto", "local"):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise ResourceError(
+            f"--address {address}: write it as host:port, or 'auto' on a node of the cluster"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise ResourceError(
+            f"no Ray cluster answers at {address} ({error}): start one there, or leave --address "
+            f"out for a local one"
+        ) from None
 
 
 def trial_slots(settings: Settings, nodes: Sequence[Node]) -> int:

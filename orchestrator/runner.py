@@ -13,9 +13,10 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -27,9 +28,9 @@ from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
 from orchestrator.provenance import provenance
 from orchestrator.queue import StudyQueue
-from orchestrator.resources import DRIVER_CPUS, local_node, trial_slots
+from orchestrator.resources import DRIVER_CPUS, local_node, require_reachable, trial_slots
 from orchestrator.settings import Settings
-from orchestrator.tracking import Tracker, init_store
+from orchestrator.tracking import Tracker, check_uri, init_store
 from orchestrator.trial import TrialEnvironment, make_trial_function
 from trainables.errors import ResourceError, StorageError
 
@@ -69,11 +70,11 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         ResourceError: a trial can never be placed.
     """
     plan.require_runnable()
-    if not settings.address:
-        trial_slots(settings, [local_node()])
+    check_uri(settings.tracking_uri)
     folder = study_folder(settings, plan.study.name)
     _ray_environment(settings)
-    with _sole_driver(folder):
+    # A local cluster is started when there is work; another's absence must come out before that.
+    with _terminate_as_interrupt(), _given_cluster(settings), _sole_driver(folder):
         init_store(settings.tracking_uri)
         ledger = Ledger(folder / "ledger.jsonl")
         queue = StudyQueue(plan, ledger)
@@ -87,6 +88,9 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
             queue.open_session(plan.selection.to_json(), provenance())
             if not queue.finished:
                 _fit(queue, settings, folder, console)
+        except KeyboardInterrupt:
+            # Outside of Tune, which has its own way of ending; the ledger is whole either way.
+            console.print("[dim]interrupted[/]")
         finally:
             undelivered = _drain(tracker, console)
             ledger.close()
@@ -113,7 +117,8 @@ def _sole_driver(folder: Path) -> Iterator[None]:
         ) from error
     lock = FileLock(folder / "driver.lock")
     try:
-        lock.acquire(timeout=0)
+        # Not at once: `xenograft status` may be looking at the lock just now.
+        lock.acquire(timeout=1)
     except Timeout:
         raise StorageError(
             f"another run of this study is active on {folder}: wait for it, or stop it first"
@@ -136,7 +141,10 @@ def _on_event(event: Event, folder: Path, tracker: Tracker, ended: list[str]) ->
 def _drain(tracker: Tracker, console: Console) -> int:
     if tracker.undelivered:
         console.print(f"[dim]handing {tracker.undelivered} records to the tracking store[/]")
-    undelivered = tracker.drain(_DRAIN_S)
+    try:
+        undelivered = tracker.drain(_DRAIN_S)
+    except KeyboardInterrupt:
+        undelivered = tracker.undelivered
     tracker.close()
     return undelivered
 
@@ -179,7 +187,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
             ),
         )
         view = ProgressView(queue, console)
-        with _terminate_as_interrupt(), view.live():
+        with view.live():
             tuner.fit()
         shutil.rmtree(folder / "tune", ignore_errors=True)
 
@@ -211,9 +219,19 @@ def _ray_environment(settings: Settings) -> None:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
+def _given_cluster(settings: Settings) -> AbstractContextManager[None]:
+    """Connect to the cluster the settings name; for a local one, check that a trial would fit."""
+    if settings.address:
+        require_reachable(settings.address)
+        return _ray_cluster(settings)
+    trial_slots(settings, [local_node()])
+    return nullcontext()
+
+
 @contextmanager
 def _ray_cluster(settings: Settings) -> Iterator[None]:
     import ray
+    from ray.exceptions import RayError
 
     if ray.is_initialized():
         yield
@@ -226,9 +244,9 @@ def _ray_cluster(settings: Settings) -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         where = settings.address or "a local cluster"
-        raise ResourceError(f"cannot reach Ray at {where}: {error}") from error
+        raise ResourceError(f"cannot use Ray at {where}: {error}") from error
     try:
         yield
     finally:
@@ -240,8 +258,12 @@ def _terminate_as_interrupt() -> Iterator[None]:
     """Let SIGTERM (Slurm, Kubernetes) end the run as Ctrl-C does: resumable, exit code set."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def on_terminate(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+    def on_terminate(_: int, frame: FrameType | None) -> None:
+        on_interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(on_interrupt):
+            # A background shell starts its jobs deaf to SIGINT; SIGTERM is still meant.
+            raise KeyboardInterrupt
+        on_interrupt(signal.SIGINT, frame)
 
     signal.signal(signal.SIGTERM, on_terminate)
     try:

@@ -46,6 +46,20 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             self._queue.on_failure(trial_id, message.kind, message.error)
         return str(TrialScheduler.CONTINUE)
 
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ARG002
+        trial: Any,
+        result: Mapping[str, Any],
+    ) -> None:
+        """Record a trial that left without a word, as ``sys.exit`` in a trainable does.
+
+        Tune also calls this for trials that an interruption cuts off; those are not 'done'.
+        """
+        trial_id = unpack_work(trial.config).trial
+        if result.get("done") and self._queue.record(trial_id).running:
+            self._queue.on_failure(trial_id, "bug", "the trial exited before run() returned")
+
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
         """Record a trial whose worker died more often than is retried, or whose bridge broke.
 

@@ -51,7 +51,7 @@ class Selection:
         return cls(**{**values, "only": only})
 
     def to_arguments(self) -> list[str]:
-        """Return the command-line arguments that make this selection."""
+        """Return the command-line arguments that make this selection, not yet quoted."""
         arguments = [self.study]
         for name, levels in self.only.items():
             arguments += ["--only", f"{name}={','.join(levels)}"]

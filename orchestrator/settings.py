@@ -7,6 +7,7 @@ environment variables, command-line options. None of it enters the identity of a
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -57,8 +58,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"{name} must be at least {least}, got {value}")
+            if not (value >= least and math.isfinite(value)):
+                raise ConfigError(f"{name} must be a number of at least {least}, got {value}")
         if self.cpus_per_worker == 0 and self.gpus_per_worker == 0:
             raise ConfigError("cpus_per_worker and gpus_per_worker cannot both be 0")
         if self.gpus_per_worker > 1 and self.gpus_per_worker != int(self.gpus_per_worker):
@@ -128,6 +129,8 @@ def _file_layer(path: Path, hints: Mapping[str, Any]) -> list[tuple[str, Any, st
         content = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from None
     for name in content:
         if name not in hints:
             raise ConfigError(f"{path.name}: no setting '{name}'.{did_you_mean(name, hints)}")
@@ -161,14 +164,21 @@ def _coerce(value: Any, hint: Any, source: str) -> Any:
 
 
 def _absolute(settings: Settings, folder: Path) -> Settings:
-    storage = (folder / settings.storage.expanduser()).resolve()
+    storage = _folder("storage", settings.storage, folder)
     unset = Path()
-    data = settings.data.expanduser()
-    weights = settings.weights.expanduser()
     return dataclasses.replace(
         settings,
         storage=storage,
-        data=storage / "data" if data == unset else (folder / data).resolve(),
-        weights=storage / "weights" if weights == unset else (folder / weights).resolve(),
+        data=storage / "data" if settings.data == unset else _folder("data", settings.data, folder),
+        weights=storage / "weights"
+        if settings.weights == unset
+        else _folder("weights", settings.weights, folder),
         tracking_uri=settings.tracking_uri or f"sqlite:///{storage / 'mlflow.db'}",
     )
+
+
+def _folder(name: str, path: Path, base: Path) -> Path:
+    try:
+        return (base / path.expanduser()).resolve()
+    except RuntimeError as error:
+        raise ConfigError(f"{name} = {path}: {str(error).lower().rstrip('.')}") from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from orchestrator.cell_progress import CellProgress
 from orchestrator.events import SessionEvent
@@ -57,13 +56,17 @@ def study_status(study: str, settings: Settings) -> dict[str, Any]:
 
 
 def is_active(settings: Settings, study: str) -> bool:
-    """Return whether a driver runs the study now."""
-    lock = FileLock(study_folder(settings, study) / "driver.lock")
+    """Return whether a driver runs the study now. Makes no file: others may only read here."""
+    lock = study_folder(settings, study) / "driver.lock"
     try:
-        with lock.acquire(timeout=0):
-            return False
-    except Timeout:
+        with lock.open("rb") as file:
+            # Shared and let go at once; a driver that starts just now tries for a second.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
         return True
+    return False
 
 
 def _cell_row(progress: CellProgress, active: bool) -> dict[str, Any]:
@@ -103,6 +106,8 @@ def _summary(queue: StudyQueue, plan: Plan, active: bool) -> str:
     text = f"{len(ends) - failed} of {len(queue.cells)} cells complete, {failed} failed"
     if plan.skipped:
         text += f", {len(plan.skipped)} left out"
+    if plan.problems:
+        text += f", {len(plan.problems)} problems in the way of others (see `xenograft plan`)"
     return f"{text}; a run is active" if active else text
 
 

@@ -126,6 +126,10 @@ def _run(
         context.send = send
         config = config_from(work.trainable, work.config)
         metrics = load_trainable(work.trainable).run(config, context)
+        final = Final(
+            metrics={name: float(value) for name, value in metrics.items()},
+            artifacts=(context.folder / "artifacts").is_dir(),
+        )
     except Exception as error:
         failure = classify_failure(error)
         if world_size == 1:
@@ -136,8 +140,7 @@ def _run(
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps(asdict(failure)))
         raise
-    has_artifacts = (context.folder / "artifacts").is_dir()
-    emit(Final(metrics={k: float(v) for k, v in metrics.items()}, artifacts=has_artifacts))
+    emit(final)
 
 
 def _failure_note(work: Work, environment: TrialEnvironment) -> Path:

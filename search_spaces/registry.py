@@ -20,10 +20,18 @@ def load_study(name: str) -> Study:
     module = STUDIES.get(name, name if "." in name else None)
     if module is None:
         raise SelectionError(f"there is no study '{name}'.{did_you_mean(name, STUDIES)}")
+    nothing = SelectionError(
+        f"there is no module '{module}' with a STUDY in it: check the name and PYTHONPATH"
+    )
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise nothing
     try:
-        study: Study = importlib.import_module(module).STUDY
+        study = getattr(importlib.import_module(module), "STUDY", None)
     except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
+        # A study that is there but imports something that is not deserves its traceback.
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise SelectionError(f"there is no module '{module}' with a study in it") from None
+        raise nothing from None
+    if not isinstance(study, Study):
+        raise nothing
     return study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from trainables.errors import ConfigError
@@ -33,6 +34,8 @@ class IntRange:
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ConfigError(f"range needs low < high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ConfigError(f"a log range needs low > 0, got {self.low}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +45,20 @@ class Choice:
     values: tuple[str | int | float | bool, ...]
 
     def __post_init__(self) -> None:
-        if len(self.values) < 2:
-            raise ConfigError(f"a choice needs at least two values, got {self.values}")
+        if len(set(self.values)) < max(len(self.values), 2):
+            raise ConfigError(f"a choice needs two or more different values, got {self.values}")
 
 
 Param = FloatRange | IntRange | Choice
 Space = dict[str, Param]
 """Dotted config key -> what it may be."""
+
+
+def size(space: Space) -> float:
+    """Return how many different points a space has; infinite with a float in it."""
+    total = 1.0
+    for param in space.values():
+        if isinstance(param, FloatRange):
+            return math.inf
+        total *= len(param.values) if isinstance(param, Choice) else param.high - param.low + 1
+    return total

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from search_spaces.space import Space
+from trainables.config import flatten
 from trainables.errors import ConfigError, SelectionError, did_you_mean
 
 Levels = Mapping[str, str]
@@ -78,6 +79,15 @@ class Recipe:
     optional_data: bool = False
 
     def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"a trial reports at least one step, got steps={self.steps}")
+        known = flatten(self.config)
+        for key in self.space:
+            if key not in known:
+                raise ConfigError(
+                    f"the search space has '{key}', which {type(self.config).__name__} of "
+                    f"'{self.config.trainable}' has not.{did_you_mean(key, known)}"
+                )
         chosen_by = getattr(self.config, "selection_metric", self.objective.metric)
         if chosen_by != self.objective.metric:
             raise ConfigError(
@@ -124,6 +134,18 @@ class Budget:
     grace_steps: int = 1
     reduction: int = 3
 
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("search_trials", 1),
+            ("replicates", 1),
+            ("grace_steps", 1),
+            ("reduction", 2),
+        ):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"a budget's {name} is at least {least}, got {getattr(self, name)}"
+                )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
@@ -147,6 +169,8 @@ class Experiment:
         names = [f.name for f in self.factors]
         if "experiment" in names:
             raise ConfigError(f"experiment '{self.name}': a factor cannot be named 'experiment'")
+        if len(set(names)) != len(names):
+            raise ConfigError(f"experiment '{self.name}': factors need distinct names, got {names}")
         for column in self.columns:
             if column not in names:
                 raise ConfigError(f"experiment '{self.name}': column '{column}' is not a factor")
@@ -188,6 +212,11 @@ class Study:
     title: str
     paper: str
     experiments: tuple[Experiment, ...]
+
+    def __post_init__(self) -> None:
+        names = [e.name for e in self.experiments]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"study '{self.name}': experiments need distinct names, got {names}")
 
     def cells(self, only: Mapping[str, tuple[str, ...]] | None = None) -> list[Cell]:
         """Expand every experiment, keeping the cells whose levels are all in ``only``.

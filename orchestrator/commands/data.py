@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.options import Json, with_settings
-from orchestrator.console import ERR, OUT, print_json
+from orchestrator.commands.options import Json, given_again, with_settings
+from orchestrator.console import ERR, OUT, print_json, print_next
 from orchestrator.settings import Resolved
 from trainables.data.cards import get_data_card
 
@@ -32,7 +32,7 @@ def prepare(
     from trainables.data.prepare import prepare as prepare_data
 
     get_data_card(data)
-    with Progress(console=ERR, transient=True) as progress:
+    with Progress(console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
         task = progress.add_task(f"reading {data}", total=None)
         done = prepare_data(
             data,
@@ -52,7 +52,8 @@ def prepare(
         return
     counts = ", ".join(f"{split} {count}" for split, count in done.counts.items())
     OUT.print(f"{data}: {done.rows} pictures ({counts}), digest {done.digest[:12]}")
-    OUT.print(f"manifest in {done.folder}\n[dim]next: xenograft doctor {data} --full[/]")
+    OUT.print(f"manifest in {done.folder}", markup=False, soft_wrap=True)
+    print_next(f"xenograft doctor {data} --full{given_again(resolved)}")
 
 
 @with_settings()

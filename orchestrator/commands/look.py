@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from orchestrator.commands.options import Json, StudyName, with_settings
-from orchestrator.console import OUT, print_json, print_rows
+from orchestrator.commands.options import Json, StudyName, given_again, with_settings
+from orchestrator.console import OUT, print_json, print_next, print_rows
 from orchestrator.settings import Resolved
 
 _NOT_IN_TABLE = ("licence", "note")
@@ -75,8 +76,8 @@ def status(resolved: Resolved, study: StudyName, as_json: Json = False) -> None:
         return
     headers = ("cell", "state", "search trials", "replicates", "best", "note")
     print_rows(headers, [[str(cell[h]) for h in headers] for cell in state["cells"]])
-    OUT.print(f"\n{state['summary']}")
-    OUT.print(f"[dim]next: {state['next']}[/]")
+    OUT.print(f"\n{state['summary']}", markup=False)
+    print_next(state["next"] + given_again(resolved))
 
 
 def _text(value: Any) -> str:
@@ -150,9 +151,12 @@ def _backbones(resolved: Resolved) -> list[dict[str, Any]]:
 
 
 def _show_settings(resolved: Resolved, as_json: bool) -> None:
+    from orchestrator.tracking.store import hide_password
+
     values = {
         f.name: getattr(resolved.settings, f.name) for f in dataclasses.fields(resolved.settings)
     }
+    values["tracking_uri"] = hide_password(resolved.settings.tracking_uri)
     if as_json:
         shown = {
             name: {
@@ -203,16 +207,21 @@ def _show_study(name: str, as_json: bool) -> None:
             }
         )
         return
-    OUT.print(f"[bold]{study.name}[/]: {study.title}\n{study.paper}", soft_wrap=True)
+    heading = Text(study.name, style="bold") + Text(f": {study.title}\n{study.paper}")
+    OUT.print(heading, soft_wrap=True)
     for experiment in study.experiments:
         own = [cell for cell in cells if cell.experiment == experiment.name]
         budget = experiment.budget
         OUT.print(
-            f"\n[bold]{experiment.name}[/]: {experiment.title} ({len(own)} cells; search "
-            f"{budget.search_trials} configs, {budget.replicates} replicates)"
+            Text(f"\n{experiment.name}", style="bold")
+            + Text(
+                f": {experiment.title} ({len(own)} cells; search "
+                f"{budget.search_trials} configs, {budget.replicates} replicates)"
+            )
         )
         print_rows(
             ("factor", "levels"),
             [(f.name, ", ".join(f.levels)) for f in experiment.factors],
         )
-    OUT.print(f"\n[dim]next: xenograft plan {name}[/]")
+    OUT.print()
+    print_next(f"xenograft plan {name}")

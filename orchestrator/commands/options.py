@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -140,6 +141,19 @@ def with_settings(resources: bool = False) -> Callable[[Callable[..., Any]], Cal
         return _resign(wrapper, verb, "resolved", parameters)
 
     return decorate
+
+
+def given_again(resolved: Resolved) -> str:
+    """Return the options that said where things are, for a next step that finds them too."""
+    from orchestrator.tracking.store import hide_password
+
+    given = [name for name in _WHERE if resolved.origin[name].startswith("--")]
+    options = [
+        text
+        for name in given
+        for text in (resolved.origin[name], hide_password(str(getattr(resolved.settings, name))))
+    ]
+    return "".join(f" {shlex.quote(text)}" for text in options)
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

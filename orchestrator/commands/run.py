@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import typer
+from rich.text import Text
 
-from orchestrator.commands.options import Json, StudyName, with_selection, with_settings
-from orchestrator.console import ERR, OUT, print_error, print_json, print_rows
+from orchestrator.commands.options import (
+    Json,
+    StudyName,
+    given_again,
+    with_selection,
+    with_settings,
+)
+from orchestrator.console import (
+    OUT,
+    print_error,
+    print_json,
+    print_left_out,
+    print_next,
+    print_rows,
+)
 from orchestrator.plan import Place, Plan, PlannedCell, make_plan
 from orchestrator.selection import Selection
-from orchestrator.settings import Resolved, Settings
+from orchestrator.settings import Resolved
 
 INTERRUPTED = 130
 """Exit code of a run that can be resumed, as shells give for Ctrl-C."""
@@ -32,11 +47,10 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
     else:
         _print_plan(planned)
         OUT.print(cost.text())
-    for key, reason in planned.skipped.items():
-        ERR.print(f"[yellow]left out[/] {key}: {reason}")
+    print_left_out(planned.skipped)
     planned.require_runnable()
     if not as_json:
-        OUT.print(f"[dim]next: xenograft run {' '.join(selection.to_arguments())}[/]")
+        print_next(_run_command(selection, resolved))
 
 
 @with_selection
@@ -46,7 +60,7 @@ def run(selection: Selection, resolved: Resolved) -> None:
 
     Example: xenograft run demo --only experiment=transfer --replicates 3
     """
-    run_selection(selection, resolved.settings)
+    run_selection(selection, resolved)
 
 
 @with_settings(resources=True)
@@ -58,27 +72,38 @@ def resume(study: StudyName, resolved: Resolved) -> None:
     from orchestrator.status import last_selection
 
     selection = last_selection(study, resolved.settings)
-    OUT.print(f"[dim]xenograft run {' '.join(selection.to_arguments())}[/]")
-    run_selection(selection, resolved.settings)
+    OUT.print(Text(_run_command(selection, resolved), style="dim"), soft_wrap=True)
+    run_selection(selection, resolved)
 
 
-def run_selection(selection: Selection, settings: Settings) -> None:
+def run_selection(selection: Selection, resolved: Resolved) -> None:
     """Plan, run, print the tables, and exit with a code that says how it went."""
+    try:
+        _plan_and_run(selection, resolved)
+    except KeyboardInterrupt:
+        # Before the run began or after it ended: what it has done is in its ledger.
+        _print_stopped(_run_command(selection, resolved))
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
     from orchestrator.report import print_tables
     from orchestrator.runner import run_plan
+    from orchestrator.tracking.store import hide_password
 
+    settings, where = resolved.settings, given_again(resolved)
     planned = make_plan(selection, settings.locations, fetch=True)
-    for key, reason in planned.skipped.items():
-        ERR.print(f"[yellow]left out[/] {key}: {reason}")
+    print_left_out(planned.skipped)
     outcome = run_plan(planned, settings, OUT)
     name = selection.study
     if outcome.undelivered:
         print_error(
             f"{outcome.undelivered} records have not reached the tracking store "
-            f"{settings.tracking_uri}; they are kept, and go out at `xenograft resume {name}`"
+            f"{hide_password(settings.tracking_uri)}; they are kept, and go out at "
+            f"`xenograft resume {name}{where}`"
         )
     if not outcome.finished:
-        OUT.print(f"\nstopped; nothing is lost. Go on with: xenograft resume {name}")
+        _print_stopped(f"xenograft resume {name}{where}")
         raise typer.Exit(INTERRUPTED)
     if not outcome.ran:
         OUT.print("nothing to do: every cell of this selection is finished")
@@ -86,9 +111,19 @@ def run_selection(selection: Selection, settings: Settings) -> None:
         print_tables(settings.tracking_uri, planned.study, OUT)
     for cell, reason in outcome.failed_cells.items():
         print_error(f"{cell}: {reason}")
-    OUT.print(f"\n[dim]next: xenograft report {name}[/]")
+    OUT.print()
+    print_next(f"xenograft report {name}{where}")
     if outcome.failed_cells or outcome.undelivered:
         raise typer.Exit(1)
+
+
+def _run_command(selection: Selection, resolved: Resolved) -> str:
+    return f"xenograft run {shlex.join(selection.to_arguments())}{given_again(resolved)}"
+
+
+def _print_stopped(go_on: str) -> None:
+    line = f"\nstopped; nothing is lost. Go on with: {go_on}"
+    OUT.print(line, markup=False, soft_wrap=True)
 
 
 def _plan_json(planned: Plan) -> dict[str, Any]:

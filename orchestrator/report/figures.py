@@ -85,6 +85,7 @@ def learning_curves(cell: CellResult) -> Figure | None:
         if any(t.state == state for t in search):
             axes.plot([], [], style, color=GREY, alpha=alpha, label=f"search, {state}")
     axes.set_xlabel("step")
+    axes.locator_params(axis="x", integer=True)
     axes.set_ylabel(cell.objective)
     _legend(axes)
     return figure

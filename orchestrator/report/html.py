@@ -67,6 +67,7 @@ def report_page(
         weights=_unique(results, "weights"),
         provenance=_provenance(results),
         failures=_failures(results),
+        effort=_effort(results),
         number=number,
         spans=header_spans,
         raw=Markup,
@@ -92,7 +93,6 @@ def _view(
 ) -> _CellView:
     statistics = [
         f"{entry.metric} {number.mean_text(entry.statistic)} {number.spread_text(entry.statistic)}"
-        f"; 95 % interval of the mean: {number.interval_text(entry.statistic)}"
         for table in tables
         for entry in table.entries
         if entry.cell is cell and entry.statistic is not None
@@ -113,6 +113,20 @@ def rerun_command(study: str, cell: CellResult, experiment: str, levels: Mapping
     selection = Selection.from_json({"study": study, **cell.selection, "only": only})
     selection = dataclasses.replace(selection, recipe=cell.recipe)  # type: ignore[arg-type]
     return shlex.join(["xenograft", "run", *selection.to_arguments()])
+
+
+def _effort(results: StudyResults) -> str:
+    """Say what the numbers cost; the hours of trials that ran side by side add up."""
+    search = [trial for cell in results.cells for trial in cell.search]
+    replicates = [trial for cell in results.cells for trial in cell.replicates]
+    failed = sum(len(cell.failed) for cell in results.cells)
+    hours = sum(trial.hours or 0.0 for trial in (*search, *replicates))
+    pruned = sum(trial.state == "pruned" for trial in search)
+    return (
+        f"{len(results.cells)} cells, {len(search)} search trials ({pruned} stopped early), "
+        f"{len(replicates)} replicates, {failed or 'no'} failed trials; "
+        f"{number.duration_text(hours)} of trial time"
+    )
 
 
 def _unique(results: StudyResults, attribute: str) -> list[DataSource | WeightsSource]:

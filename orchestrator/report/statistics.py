@@ -12,6 +12,8 @@ from statistics import fmean, stdev
 class Statistic:
     """Summary of n values; everything but the mean needs n >= 2 and is None otherwise.
 
+    Equal values have no interval: the seed changed nothing, and a width of zero is no certainty.
+
     Args:
         sd: sample standard deviation, n - 1 in the denominator.
         se: standard error of the mean, sd / sqrt(n).
@@ -43,9 +45,12 @@ def summarise(values: Sequence[float]) -> Statistic | None:
     if not all(math.isfinite(v) for v in values):
         nan = math.nan
         return Statistic(n=n, mean=mean, sd=nan, se=nan, ci95_low=nan, ci95_high=nan)
-    from scipy.stats import t
-
     sd = stdev(values)
+    if sd == 0:
+        return Statistic(n=n, mean=mean, sd=0.0, se=0.0)
+    # Not scipy.stats, which takes seconds to import.
+    from scipy.special import stdtrit
+
     se = sd / math.sqrt(n)
-    half = float(t.ppf(0.975, n - 1)) * se
+    half = float(stdtrit(n - 1, 0.975)) * se
     return Statistic(n=n, mean=mean, sd=sd, se=se, ci95_low=mean - half, ci95_high=mean + half)

@@ -77,7 +77,9 @@ class Delivery:
             run = self.runs.find(names.CELL, event.cell)
         tags = entities.cell_tags(event) | entities.session_tags(self.history.session)
         if run is None:
-            run = self.runs.make(event.name, event.t, {**tags, names.STATE: "running"})
+            run = self.runs.make(
+                entities.cell_run_name(event), event.t, {**tags, names.STATE: "running"}
+            )
         else:
             self.runs.log(run, tags=tags)
         self.state.cells[event.cell] = run

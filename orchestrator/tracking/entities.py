@@ -41,6 +41,14 @@ def cell_tags(event: CellEvent) -> dict[str, str]:
     return tags
 
 
+def cell_run_name(event: CellEvent) -> str:
+    """Return ``imagenet, knn, fashion (transfer)``: what tells cells apart is not cut off."""
+    if not event.places:
+        return event.name
+    place = event.places[0]
+    return f"{', '.join(place['levels'].values())} ({place['experiment']})"
+
+
 def _kinds(items: Iterable[Mapping[str, str]]) -> str:
     return ", ".join(sorted({item["kind"] for item in items}))
 

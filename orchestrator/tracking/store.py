@@ -32,7 +32,10 @@ def check_uri(tracking_uri: str) -> None:
     Raises:
         TrackingError: unknown scheme, a ``file:`` store, or a relative sqlite path.
     """
-    scheme = urlsplit(tracking_uri).scheme
+    try:
+        scheme = urlsplit(tracking_uri).scheme
+    except ValueError as error:
+        raise TrackingError(f"tracking store '{tracking_uri}': {error}. {_ACCEPTED}") from None
     if scheme in {"http", "https"} or scheme.split("+")[0] == "postgresql":
         return
     if scheme == "sqlite":
@@ -82,14 +85,26 @@ def init_store(tracking_uri: str) -> None:
 
 
 def connect(tracking_uri: str) -> Any:
-    """Return an ``MlflowClient``, with telemetry off and short waits, importing MLflow now."""
+    """Return an ``MlflowClient``, with telemetry off and short waits, importing MLflow now.
+
+    Raises:
+        TrackingError: the file or database at the address is not one MLflow can use.
+    """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=tracking_uri)
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return MlflowClient(tracking_uri=tracking_uri)
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise TrackingError(
+            f"cannot open the tracking store {hide_password(tracking_uri)}: {cause}"
+        ) from error
 
 
 def mlflow_error() -> type[Exception]:
@@ -109,7 +124,11 @@ def sqlite_path(tracking_uri: str) -> Path | None:
 
 def hide_password(tracking_uri: str) -> str:
     """Return the address without its password, for messages."""
-    parts = urlsplit(tracking_uri)
+    try:
+        parts = urlsplit(tracking_uri)
+    except ValueError:
+        # Not an address at all, which check_uri says.
+        return tracking_uri
     if parts.password is None:
         return tracking_uri
     return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")).geturl()

@@ -40,7 +40,7 @@ def test_data_weights_and_tracking_follow_the_storage_unless_set(tmp_path: Path)
     [
         ({"XENOGRAFT_STORGE": "x"}, "XENOGRAFT_STORGE: no such setting. Did you mean 'storage'"),
         ({"XENOGRAFT_MAX_CONCURRENT": "two"}, "XENOGRAFT_MAX_CONCURRENT: .*valid integer"),
-        ({"XENOGRAFT_WORKERS_PER_TRIAL": "0"}, "workers_per_trial must be at least 1"),
+        ({"XENOGRAFT_WORKERS_PER_TRIAL": "0"}, "workers_per_trial must be a number of at least 1"),
         ({"XENOGRAFT_GPUS_PER_WORKER": "1.5"}, "above 1 must be whole"),
         ({"XENOGRAFT_HUB": "maybe"}, "XENOGRAFT_HUB: .*'offline' or 'online'"),
     ],
