@@ -1,0 +1,306 @@
+"""The command line: what it prints, what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import app, main
+
+TOY = "toy_package.study"
+VERBS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def xenograft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run the command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", os.environ.get("RAY_AUTH_TOKEN", "a" * 64))
+
+    def command(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["xenograft", *arguments])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Said(code=code, out=captured.out, err=captured.err)
+
+    return command
+
+
+def _refused(said: Said, message: str) -> None:
+    assert said.code == 2, said
+    assert len(re.findall("^error: ", said.err, re.MULTILINE)) == 1, said.err
+    assert re.search(message, said.err, re.DOTALL), said.err
+    assert "Traceback" not in said.err + said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["plan", "nope"], r"no study 'nope'.* Known: demo"),
+        (["plan", "os.path"], r"no module 'os.path' with a STUDY in it: check the name"),
+        (["plan", "..x"], r"no module '..x' with a STUDY"),
+        (["plan", "toy_package.none"], r"no module 'toy_package.none' with a STUDY"),
+        (["plan", TOY, "--only", "name"], r"--only name: write it as factor=level"),
+        (["plan", TOY, "--only", "nam=a"], r"no factor 'nam'. Did you mean 'name'"),
+        (["plan", TOY, "--only", "name=z"], r"has no level 'z'. Known: a, b"),
+        (["plan", TOY, "--only", "name=[bold]x"], r"has no level '\[bold\]x'"),
+        (["plan", TOY, "--set", "x"], r"--set x: write it as key=value"),
+        (["plan", TOY, "--set", "y=1"], r"--set y: no cell has this key"),
+        (["plan", TOY, "--set", "x=many"], r"--set x=many: .*valid number"),
+        (["plan", TOY, "--set", "x=nan"], r"--set x=nan: must be a finite number"),
+        (["plan", "demo", "--set", "data.limit=-1"], r"--set data.limit=-1: limit must be >= 0"),
+        (["plan", "demo", "--set", "data.limit.x=1"], r"Did you mean 'data.limit'"),
+        (["plan", "demo", "--set", "data.name=nope"], r"no data set 'nope'"),
+        (["plan", "demo", "--set", "backbone.card=nope"], r"no backbone 'nope'"),
+        (["plan", "demo", "--set", "data.name=aptos2019"], r"not prepared in .*xenograft prepare"),
+        (["plan", TOY, "--replicates", "0"], r"--replicates must be at least 1"),
+        (["plan", TOY, "--gpus-per-worker", "64"], r"no placement can satisfy.* Lower --workers"),
+        (["plan", TOY, "--cpus-per-worker", "nan"], r"cpus_per_worker must be a number"),
+        (["run", TOY, "--gpus-per-worker", "64"], r"no placement can satisfy"),
+        (["run", TOY, "--address", "127.0.0.1:9"], r"no Ray cluster answers at 127.0.0.1:9"),
+        (["run", TOY, "--address", "here"], r"--address here: write it as host:port"),
+        (["run", TOY, "--tracking-uri", "mlruns"], r"'mlruns' is a folder.* Use sqlite:////abs"),
+        (["run", TOY, "--tracking-uri", "ftp://h"], r"unknown scheme 'ftp'. Use sqlite:////"),
+        (["run", TOY, "--tracking-uri", "http://[x"], r"http://\[x': Invalid IPv6 URL. Use "),
+        (["run", TOY, "--storage", "~nobody_of_this_name"], r"storage = ~nobody_of_this_name: "),
+        (["status", TOY], r"never run on .*xenograft_runs: start it with `xenograft run"),
+        (["resume", TOY], r"never run on .*xenograft_runs: start it with `xenograft run"),
+        (["report", TOY], r'has nothing of study .toy.. Run "xenograft run toy" first'),
+        (["ui"], r"no tracking store sqlite:.* yet: run a study first"),
+        (["ui", "--tracking-uri", "mlruns"], r"'mlruns' is a folder"),
+        (["doctor", "nope"], r"no data set 'nope'"),
+        (["prepare", "nope", "--source", "."], r"no data set 'nope'"),
+        (["prepare", "aptos2019", "--source", "missing"], r"missing is not a folder"),
+        (["show", "nope"], r"no study 'nope'"),
+    ],
+    ids=lambda value: "_".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_request_is_one_message_and_leaves_nothing(
+    xenograft: Command, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    _refused(xenograft(*arguments), message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("XENOGRAFT_STORGE", "x", "XENOGRAFT_STORGE: no such setting. Did you mean 'storage'"),
+        ("XENOGRAFT_MAX_RETRIES", "x", "XENOGRAFT_MAX_RETRIES: .*valid integer"),
+    ],
+)
+def test_a_wrong_variable_is_one_message(
+    xenograft: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    _refused(xenograft("ls"), message)
+
+
+def test_a_settings_file_that_cannot_be_read_is_one_message(
+    xenograft: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "xenograft.toml").mkdir()
+    _refused(xenograft("ls"), r"xenograft.toml cannot be read: Is a directory")
+
+
+def test_a_storage_that_is_a_file_is_one_message(xenograft: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    _refused(xenograft("run", TOY, "--storage", "file"), r"cannot be written.*--storage")
+    _refused(xenograft("status", TOY, "--storage", "file"), "never run")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_storage_that_cannot_be_written_is_one_message(
+    xenograft: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    _refused(xenograft("run", TOY, "--storage", "closed"), r"cannot be written.*--storage")
+
+
+@pytest.mark.parametrize("verb", ["plan", "status", "resume", "run"])
+def test_a_damaged_ledger_is_one_message_that_names_the_byte(
+    xenograft: Command, tmp_path: Path, verb: str
+) -> None:
+    ledger = tmp_path / "xenograft_runs" / "toy" / "ledger.jsonl"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text("3\n")
+    _refused(xenograft(verb, TOY), r"ledger.jsonl: the line that ends at byte 2 is not an event")
+    assert ledger.read_text() == "3\n"
+
+
+def test_a_ledger_that_cannot_be_read_is_one_message(xenograft: Command, tmp_path: Path) -> None:
+    (tmp_path / "xenograft_runs" / "toy" / "ledger.jsonl").mkdir(parents=True)
+    _refused(xenograft("status", TOY), r"cannot read .*ledger.jsonl \(Is a directory\): fix")
+
+
+@pytest.mark.integration
+def test_a_damaged_delivery_state_is_one_message(xenograft: Command, tmp_path: Path) -> None:
+    state = tmp_path / "xenograft_runs" / "toy" / "tracking.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("{")
+    _refused(xenograft("run", TOY), r"tracking.json is not a delivery state.* Delete it")
+    assert not (state.parent / "ledger.jsonl").exists()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("verb", ["run", "report"])
+def test_a_tracking_store_that_is_no_database_is_one_message(
+    xenograft: Command, tmp_path: Path, verb: str
+) -> None:
+    store = tmp_path / "notes.db"
+    store.write_text("not a database")
+    said = xenograft(verb, TOY, "--tracking-uri", f"sqlite:///{store}")
+    _refused(said, r"cannot open the tracking store sqlite:.*notes.db: file is not a database")
+    assert store.read_text() == "not a database"
+    assert not (tmp_path / "xenograft_runs" / "toy" / "ledger.jsonl").exists()
+
+
+@pytest.mark.integration
+def test_a_cluster_without_a_token_is_one_message_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli", "run", TOY, "--address", "auto"],
+        env={**environment, "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    _refused(Said(done.returncode, done.stdout, done.stderr), "cannot use Ray at auto: ")
+    assert not list(tmp_path.glob("xenograft_runs/**/ledger.jsonl"))
+
+
+def test_a_port_in_use_is_one_message(xenograft: Command, tmp_path: Path) -> None:
+    (tmp_path / "xenograft_runs").mkdir()
+    (tmp_path / "xenograft_runs" / "mlflow.db").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        _refused(xenograft("ui", "--port", str(port)), rf"port {port} cannot be used .*--port")
+
+
+def test_the_ui_replaces_this_process_and_keeps_the_address_out_of_its_arguments(
+    xenograft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "")
+    uri = "postgresql://me:secret@db/xenograft"
+    said = xenograft("ui", "--tracking-uri", uri, "--port", "5999")
+    assert said.code == 0, said
+    assert "secret" not in said.out + " ".join(started[0])
+    assert os.environ["MLFLOW_BACKEND_STORE_URI"] == uri
+    assert started[0][-3:-1] == ["5999", "--workers"]
+
+
+def test_a_password_is_not_shown(xenograft: Command) -> None:
+    for arguments in (["show", "settings"], ["show", "settings", "--json"], ["ui"]):
+        said = xenograft(*arguments, "--tracking-uri", "http://me:secret@host:5000")
+        assert said.code == 0, said
+        assert "secret" not in said.out
+        assert "me:***@host:5000" in said.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ls", "studies"],
+        ["ls", "data"],
+        ["ls", "backbones"],
+        ["show", "demo"],
+        ["show", "settings"],
+        ["plan", TOY],
+        ["plan", "demo", "--twin"],
+        ["doctor", "aptos2019"],
+    ],
+    ids="_".join,
+)
+def test_json_is_the_whole_output(xenograft: Command, arguments: list[str]) -> None:
+    said = xenograft(*arguments, "--json")
+    assert json.loads(said.out)
+
+
+def test_a_plan_with_problems_still_prints_its_json(xenograft: Command) -> None:
+    said = xenograft("plan", "demo", "--set", "data.name=aptos2019", "--json")
+    assert said.code == 2
+    assert any("not prepared" in problem for problem in json.loads(said.out)["problems"])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_shows_an_example(xenograft: Command, verb: str) -> None:
+    said = xenograft(verb, "--help")
+    assert said.code == 0
+    assert f"Example: xenograft {verb}" in said.out
+
+
+@pytest.mark.parametrize("text", ["[bold]x[/]", "[/]", "[link=file]"])
+def test_what_the_user_wrote_is_never_markup(xenograft: Command, text: str) -> None:
+    planned = xenograft("plan", TOY, "--set", f"name={text}")
+    assert planned.code == 0, planned
+    assert f"--set 'name={text}'" in planned.out.splitlines()[-1]
+    settings = xenograft("show", "settings", "--storage", text)
+    assert text in settings.out
+
+
+def test_the_next_step_finds_the_storage_that_was_given(xenograft: Command, tmp_path: Path) -> None:
+    said = xenograft("plan", TOY, "--storage", "with space")
+    assert said.out.splitlines()[-1] == (
+        f"next: xenograft run {TOY} --storage '{tmp_path / 'with space'}'"
+    )
+
+
+def test_waiting_people_do_not_wait_for_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.argv = ['xenograft', *sys.argv[1:]]\n"
+        "from orchestrator.cli import app\n"
+        "try: app()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'optuna', 'transformers', 'timm'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    for arguments in (["--help"], ["ls"], ["ls", "data"], ["plan", "demo"]):
+        command = [sys.executable, "-c", script, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (arguments, done.stderr)
+
+
+def test_help_costs_little(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "orchestrator.cli", "--help"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)  # compiles bytecode
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    # Meant to stay below 0.3 s; twice that leaves room for a busy machine.
+    assert used_s < 0.6
