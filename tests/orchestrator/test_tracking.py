@@ -77,7 +77,7 @@ def delivered(tmp_path: Path, uri: str) -> dict[str, Any]:
 
 
 def test_each_cell_is_a_run_and_its_trials_are_children(delivered: dict[str, Any]) -> None:
-    parent = delivered["transfer/imagenet"]
+    parent = delivered["imagenet (transfer)"]
     children = {name: run for name, run in delivered.items() if run is not parent}
     assert set(children) == {
         "search-000", "search-001", "search-002", "replicate-0", "replicate-1", "replicate-2"
@@ -88,7 +88,7 @@ def test_each_cell_is_a_run_and_its_trials_are_children(delivered: dict[str, Any
 
 
 def test_the_parent_run_says_what_the_cell_is(delivered: dict[str, Any]) -> None:
-    run = delivered["transfer/imagenet"]
+    run = delivered["imagenet (transfer)"]
     tags = run.data.tags
     places = [json.loads(v) for k, v in tags.items() if k.startswith("xenograft.place.")]
     assert places == [PLACE]
@@ -124,7 +124,7 @@ def test_reports_arrive_with_step_and_time(tmp_path: Path, delivered: dict[str, 
 
 
 def test_the_parent_gets_the_mean_of_what_replicates_returned(delivered: dict[str, Any]) -> None:
-    metrics = delivered["transfer/imagenet"].data.metrics
+    metrics = delivered["imagenet (transfer)"].data.metrics
     assert metrics[METRIC] == pytest.approx((0.7 + 0.8 + 0.9) / 3)
     assert metrics["test/auc"] == pytest.approx((0.7 + 0.8 + 0.9) / 6)
     assert metrics["n"] == 3
@@ -175,11 +175,11 @@ def test_a_crash_at_any_call_leaves_no_trace(
             crash_at += 1
     runs = runs_by_name(uri)
     assert 12 < crash_at < 40
-    assert sorted(runs) == ["replicate-0", "replicate-1", "search-000", "transfer/imagenet"]
+    assert sorted(runs) == ["imagenet (transfer)", "replicate-0", "replicate-1", "search-000"]
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     reports = [row for row in rows(tmp_path) if row[1] == "train/loss_0"]
     assert len(reports) == len(set(reports)) == 3 * 3
-    assert runs["transfer/imagenet"].data.metrics[METRIC] == pytest.approx(0.75)
+    assert runs["imagenet (transfer)"].data.metrics[METRIC] == pytest.approx(0.75)
 
 
 def test_a_trial_started_again_goes_on_in_its_run(tmp_path: Path, uri: str) -> None:
@@ -208,7 +208,7 @@ def test_a_cell_that_gets_more_replicates_runs_again_and_ends_anew(
     ship_all(shipper(tmp_path, uri))
     write(path, trial("c1", 3, phase="replicate", t=T0 + 900, metrics={METRIC: 0.5})[:2])
     ship_all(shipper(tmp_path, uri))
-    assert runs_by_name(uri)["transfer/imagenet"].info.status == "RUNNING"
+    assert runs_by_name(uri)["imagenet (transfer)"].info.status == "RUNNING"
 
 
 def test_a_cell_planned_again_keeps_its_places(tmp_path: Path, uri: str) -> None:
@@ -216,7 +216,7 @@ def test_a_cell_planned_again_keeps_its_places(tmp_path: Path, uri: str) -> None
     path = tmp_path / "grafts" / "ledger.jsonl"
     write(path, [session(), cell("c1", [PLACE]), cell("c1", [other], t=T0 + 5)])
     ship_all(shipper(tmp_path, uri))
-    tags = runs_by_name(uri)["transfer/imagenet"].data.tags
+    tags = runs_by_name(uri)["imagenet (transfer)"].data.tags
     places = [json.loads(v) for k, v in tags.items() if k.startswith("xenograft.place.")]
     assert {p["experiment"] for p in places} == {"transfer", "ablation"}
 
