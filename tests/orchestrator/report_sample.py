@@ -12,6 +12,8 @@ from fake_events import T0, cell, new_store, place, replicates, session, trial, 
 from orchestrator.events import CellEndEvent, Event
 from orchestrator.tracking.shipper import Shipper
 from search_spaces.study import Experiment, Factor, Objective, Published, Recipe, Study
+from trainables import knn
+from trainables.config import BackboneRef, DataRef
 
 ACCURACIES = {
     ("imagenet", "knn"): [0.70, 0.80, 0.90],
@@ -25,7 +27,8 @@ def configure(levels: Mapping[str, str]) -> Recipe | None:
     if dict(levels) == {"weights": "random", "method": "tuned"}:
         return None
     objective = Objective(metric="val/accuracy")
-    return Recipe(config=None, objective=objective, metric="test/accuracy")
+    config = knn.Config(backbone=BackboneRef(card="resnet50"), data=DataRef(name="fundus"))
+    return Recipe(config=config, objective=objective, metric="test/accuracy")
 
 
 def study() -> Study:

@@ -27,7 +27,14 @@ from orchestrator.report.figure_format import svg
 from orchestrator.report.figures import cell_figures, learning_curves, search_history
 from orchestrator.report.html import rerun_command
 from orchestrator.report.latex import escape, table_latex
-from orchestrator.report.number import mean_text, published_text, spread_text
+from orchestrator.report.number import (
+    duration_text,
+    interval_text,
+    mean_text,
+    published_text,
+    setting_text,
+    spread_text,
+)
 from orchestrator.report.results import CellResult, StudyResults
 from orchestrator.report.statistics import Statistic, summarise
 from orchestrator.report.table import Entry, Table, build_table, build_tables
@@ -134,6 +141,14 @@ def test_no_values_and_no_numbers_are_not_hidden() -> None:
     assert broken is not None
     assert mean_text(broken) == "nan"
     assert broken.covers(0.5) is False
+
+
+def test_equal_replicates_have_no_interval_and_so_no_verdict() -> None:
+    same = summarise([0.8, 0.8, 0.8])
+    assert same is not None
+    assert spread_text(same) == "± 0 (all 3 equal)"
+    assert interval_text(same) == ""
+    assert same.covers(0.8) is None
 
 
 def test_every_spread_names_its_kind_and_n() -> None:
@@ -254,6 +269,15 @@ def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
     assert "ImageNet <b>&" in text
 
 
+@pytest.mark.parametrize(("hours", "text"), [(0.01, "36 s"), (0.5, "30.0 min"), (1.25, "1.25 h")])
+def test_durations_are_in_the_unit_one_thinks_in(hours: float, text: str) -> None:
+    assert duration_text(hours) == text
+
+
+def test_settings_are_printed_to_four_digits() -> None:
+    assert [setting_text(v) for v in (0.0009782285, 40, "cosine")] == ["0.0009782", "40", "cosine"]
+
+
 def test_the_terminal_names_a_spread_once_where_all_numbers_share_it() -> None:
     same = Statistic(mean=0.8, sd=0.1, se=0.05, ci95_low=0.7, ci95_high=0.9, n=3)
     for others, said_once in ((same, True), (dataclasses.replace(same, n=2), False)):
@@ -363,6 +387,12 @@ def test_the_page_escapes_names(page: str) -> None:
 def test_the_page_warns_of_numbers_that_are_no_results(page: str) -> None:
     assert "Not results about medicine" in page
     assert re.search(r"0\.550</span>.*?badge synthetic", page, flags=re.DOTALL)
+
+
+def test_the_page_prints_the_interval_beside_the_spread(page: str) -> None:
+    low, high = stats.t.interval(0.95, 2, loc=0.8, scale=0.1 / math.sqrt(3))
+    shown = f"{low:.3f} to {high:.3f}"
+    assert re.search(rf"0\.800</span>\s*<span[^>]*>± 0\.100 .*?95 %: {shown}<", page, re.DOTALL)
 
 
 def test_the_rerun_command_repeats_the_selection(results: StudyResults) -> None:
