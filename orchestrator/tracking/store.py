@@ -24,6 +24,8 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
+# The UI then opens an experiment with runs to compare, not with traces of language models.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def check_uri(tracking_uri: str) -> None:
@@ -147,7 +149,7 @@ def open_experiment(client: Any, study: str, artifacts: Path | None) -> Any:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         location = None if artifacts is None else artifacts.as_uri()
-        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+        return client.get_experiment(client.create_experiment(name, location, _KIND))
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"MLflow experiment '{name}' was deleted; restore it with "
