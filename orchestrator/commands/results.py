@@ -38,7 +38,7 @@ def report(
     if as_json:
         print_json(to_json(results, spec))
         return
-    print_tables(resolved.settings.tracking_uri, spec, OUT)
+    print_tables(results, spec, OUT)
     folder = out or study_folder(resolved.settings, spec.name) / "report"
     page, *others = build_report(results, spec, folder)
     line = f"wrote {page} and {len(others)} tables and figures beside it"

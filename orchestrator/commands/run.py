@@ -87,7 +87,7 @@ def run_selection(selection: Selection, resolved: Resolved) -> None:
 
 
 def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
-    from orchestrator.report import print_tables
+    from orchestrator.report import load_study_results, print_tables
     from orchestrator.runner import run_plan
     from orchestrator.tracking.store import hide_password
 
@@ -108,7 +108,8 @@ def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
     if not outcome.ran:
         OUT.print("nothing to do: every cell of this selection is finished")
     if not outcome.undelivered:
-        print_tables(settings.tracking_uri, planned.study, OUT)
+        results = load_study_results(settings.tracking_uri, name)
+        print_tables(results, planned.study, OUT)
     for cell, reason in outcome.failed_cells.items():
         print_error(f"{cell}: {reason}")
     OUT.print()

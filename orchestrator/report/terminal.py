@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.report.load import load_study_results
 from orchestrator.report.number import mean_text, published_text, spread_text
 from orchestrator.report.results import StudyResults
 from orchestrator.report.table import LEGEND, Entry, Table, build_tables
@@ -16,13 +15,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def print_tables(tracking_uri: str, study: Study, console: Console) -> None:
-    """Read a study's results from the tracking store and print its tables.
-
-    Raises:
-        TrackingError: the store cannot be read, or has nothing of the study.
-    """
-    results = load_study_results(tracking_uri, study.name)
+def print_tables(results: StudyResults, study: Study, console: Console) -> None:
+    """Print a study's tables, their legends, and what else must be said."""
     for renderable in renderables(results, study):
         console.print(renderable)
 

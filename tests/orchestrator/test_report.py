@@ -260,7 +260,7 @@ def test_json_holds_the_numbers_and_nothing_json_lacks(results: StudyResults) ->
 
 def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
     console = Console(width=160, record=True, file=io.StringIO())
-    print_tables(delivered(), study(), console)
+    print_tables(load_study_results(delivered(), study().name), study(), console)
     text = console.export_text()
     assert "0.800 ± 0.100 (sd, n=3)" in text
     assert "random" in text
