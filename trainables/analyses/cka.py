@@ -53,7 +53,7 @@ def unit_gram(feats_nd: Tensor) -> Tensor:
 def centre(gram_nn: Tensor) -> Tensor:
     """Return the Gram matrix, float64, without its diagonal and with rows that sum to zero."""
     n = len(gram_nn)
-    gram_nn = gram_nn.double().fill_diagonal_(0)
+    gram_nn = gram_nn.to(torch.float64, copy=True).fill_diagonal_(0)
     mean_n = gram_nn.sum(dim=1) / (n - 2)
     mean_n = mean_n - mean_n.sum() / (2 * (n - 1))
     return (gram_nn - mean_n[:, None] - mean_n[None, :]).fill_diagonal_(0)

@@ -1,0 +1,163 @@
+"""CKA against the published code and against the sums of Song et al. in loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from analysed_networks import SMALL, pictures, small_classifier
+from torch import Tensor, nn
+
+from trainables.analyses.capture import capture
+from trainables.analyses.cka import WITHIN, centre, layer_similarity, unbiased_cka
+from trainables.analyses.layers import Layer, analysed_layers
+from trainables.analyses.pooling import FEATURE_KINDS, flatten
+from trainables.context import Locations
+from trainables.errors import DatasetError
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def hsic_by_loops(k: Array, l: Array) -> float:  # noqa: E741
+    """Return the unbiased estimator of Song et al. 2012, equation 5, times n (n - 3)."""
+    n = len(k)
+    off = [(i, j) for i in range(n) for j in range(n) if i != j]
+    trace = sum(k[i, j] * l[i, j] for i, j in off)
+    products = sum(k[i, j] for i, j in off) * sum(l[i, j] for i, j in off)
+    chained = sum(k[i, j] * l[j, m] for i, j in off for m in range(n) if m != j)
+    return float(trace + products / ((n - 1) * (n - 2)) - 2 * chained / (n - 2))
+
+
+def cka_by_loops(x: Array, y: Array) -> float:
+    k, l = x @ x.T, y @ y.T  # noqa: E741
+    return hsic_by_loops(k, l) / float(np.sqrt(hsic_by_loops(k, k) * hsic_by_loops(l, l)))
+
+
+def normal(n: int, d: int, seed: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(n, d)))
+
+
+@pytest.mark.parametrize("case_number", range(11))
+def test_cka_conforms(golden: Callable[[str], Any], case_number: int) -> None:
+    case = golden("cka")["cases"][case_number]
+    for dtype, column, tolerance in (
+        (torch.float64, "cka_numpy_float64", 1e-9),
+        (torch.float64, "cka_torch_float64", 1e-9),
+        (torch.float32, "cka_torch_float32_input", 1e-5),
+    ):
+        got = unbiased_cka(
+            torch.tensor(case["x"], dtype=dtype), torch.tensor(case["y"], dtype=dtype)
+        )
+        expected = float("nan") if case[column] is None else case[column]
+        assert got == pytest.approx(expected, rel=tolerance, nan_ok=True), column
+
+
+@pytest.mark.parametrize("case_number", [0, 1])
+def test_centring_conforms(golden: Callable[[str], Any], case_number: int) -> None:
+    case = golden("cka")["gram_centering"][case_number]
+    got = centre(torch.tensor(case["gram"], dtype=torch.float64))
+    np.testing.assert_allclose(got.numpy(), case["centered_numpy"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [4, 5, 9])
+def test_cka_equals_loops(n: int) -> None:
+    x, y = normal(n, 3, seed=0), normal(n, 6, seed=1) + 2
+    assert unbiased_cka(x, y) == pytest.approx(cka_by_loops(x.numpy(), y.numpy()), rel=1e-9)
+
+
+def test_centring_leaves_its_input_alone() -> None:
+    gram = normal(5, 5, seed=0)
+    before = gram.clone()
+    centre(gram)
+    assert torch.equal(gram, before)
+
+
+def test_three_pictures_are_refused() -> None:
+    with pytest.raises(ValueError, match="needs 4 pairs"):
+        unbiased_cka(normal(3, 2, seed=0), normal(3, 2, seed=1))
+
+
+class Replay(nn.Module):
+    """A model whose modules return stored outputs, of the batch that its input is the number of."""
+
+    def __init__(self, batches: list[dict[str, Any]], paths: list[str]) -> None:
+        super().__init__()
+        self.batches, self.stages = batches, nn.ModuleDict()
+        self.paths = {path.replace(".", "-"): path for path in paths}
+        for name in self.paths:
+            self.stages[name] = nn.Identity()
+
+    def forward(self, x_n: Tensor) -> None:
+        for name, path in self.paths.items():
+            self.stages[name](torch.tensor(self.batches[int(x_n[0])][path]["all"]))
+
+
+def test_layer_by_layer_similarity_conforms(golden: Callable[[str], Any]) -> None:
+    case = golden("cka")["layerwise"]
+    paths = [path for path in case["layer_order"] if path != "fc"]
+    layers = [
+        Layer(
+            name=path,
+            path=f"stages.{path.replace('.', '-')}",
+            kind="attn",
+            layout="tokens" if path.endswith("patch_embed") else "class_tokens",
+        )
+        for path in paths
+    ]
+    models = {
+        name: Replay([batch[stored] for batch in case["batches"]], paths)
+        for name, stored in (("trained", "trained"), ("initial", "init"))
+    }
+    sizes = [len(batch["trained"]["fc"]["all"]) for batch in case["batches"]]
+    batches = [torch.full((size,), number) for number, size in enumerate(sizes)]
+    too_small = torch.zeros(3)
+    found = layer_similarity(models, WITHIN, layers, [*batches, too_small])
+    for rows, columns in WITHIN:
+        name = f"{rows}_to_{columns}".replace("initial", "init")
+        expected = case["mean_over_batches"][name]
+        assert list(found[rows, columns]) == list(FEATURE_KINDS)
+        for kind, got in found[rows, columns].items():
+            np.testing.assert_allclose(got.numpy(), expected[kind], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_family_equals_pairs_of_captured_layers(name: str, locations: Locations) -> None:
+    a, b = (small_classifier(name, locations, seed).double() for seed in (0, 1))
+    layers = analysed_layers(a.backbone)[:4]
+    x_nchw = pictures(a, 5).double()
+    found = layer_similarity({"wt": a, "st": b}, [("wt", "st")], layers, [x_nchw])["wt", "st"]
+    outputs = [capture(model, [layer.path for layer in layers], x_nchw) for model in (a, b)]
+    rows, columns = ([flatten(out[ly.path], ly.layout, 5) for ly in layers] for out in outputs)
+    for kind, got in found.items():
+        for i, x in enumerate(rows):
+            for j, y in enumerate(columns):
+                both = kind in x and kind in y
+                expected = cka_by_loops(x[kind].numpy(), y[kind].numpy()) if both else 0
+                assert float(got[i, j]) == pytest.approx(expected, abs=1e-6), (kind, i, j)
+
+
+def test_minibatches_count_the_same_whatever_their_size(locations: Locations) -> None:
+    model = small_classifier("resnet50_twin", locations)
+    layers = analysed_layers(model.backbone)[:-1]
+    x_nchw = pictures(model, 13)
+    pair = ("trained", "trained")
+    parts = x_nchw.split([8, 5])
+    both = layer_similarity({"trained": model}, [pair], layers, parts)[pair]["all"]
+    each = [layer_similarity({"trained": model}, [pair], layers, [x])[pair]["all"] for x in parts]
+    torch.testing.assert_close(both, (each[0] + each[1]) / 2)
+    torch.testing.assert_close(both.diagonal(), torch.ones(len(layers)).double())
+    torch.testing.assert_close(both, both.T)
+
+
+def test_only_small_batches_are_refused(locations: Locations) -> None:
+    model = small_classifier("resnet50_twin", locations)
+    with pytest.raises(DatasetError, match="at least 4 pictures"):
+        layer_similarity(
+            {"trained": model},
+            [("trained", "trained")],
+            analysed_layers(model.backbone),
+            [pictures(model, 3)],
+        )
