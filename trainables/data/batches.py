@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from trainables.data.canvas import Ints
 
 BATCH = 50
 
-Truth = dict[str, npt.NDArray[np.generic]]
+Truth = dict[str, npt.NDArray[Any]]
 Pictures = tuple[npt.NDArray[np.uint8], Truth]
 """Pixels (n, c, h, w) and the ground truth they were drawn from, n values per column."""
 

@@ -22,6 +22,8 @@ class DataCard:
         how_to_get: what to fetch, in words, for sets that must be brought by the user.
         expected_counts: pictures per split of the complete set; empty when any size is fine.
         mean, std: statistics of the training pictures in [0, 1], per channel; None if unknown.
+        overlap: why some groups or pictures are in more than one split on purpose; empty when none
+            may be.
         twin: name of the card that stands in for this one offline.
         module: module in ``trainables/data`` whose ``SOURCE`` opens the set.
     """
@@ -40,6 +42,7 @@ class DataCard:
     expected_counts: Mapping[Split, int] = field(default_factory=dict)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    overlap: str = ""
     twin: str | None = None
 
 

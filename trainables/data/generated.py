@@ -22,10 +22,11 @@ _PIXELS = "pixels.npy"
 _TABLE = "table.parquet"
 
 Table = Mapping[str, "npt.NDArray[Any]"]
-"""Column name -> one value per picture; 'label' is always there, the rest is ground truth."""
+"""Column name -> one value per picture; 'label', or for a multi-label set a column of 0 and 1 for
+every class by its name, is always there, the rest is ground truth."""
 
 Generate = Callable[[Any, str, Split], "tuple[npt.NDArray[np.uint8], Table]"]
-"""(parameters, domain, split) -> pixels (n, 3, h, w) and their table."""
+"""(parameters, domain, split) -> pixels (n, channels of the card, h, w) and their table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +68,12 @@ class GeneratedSource:
         from trainables.data.pixels import ArrayPixels
 
         folders = {d: self.chunk(card, split, d, locations) for d in domains}
-        labels = [read_table(folder)["label"] for folder in folders.values()]
+        labels = [_labels(card, read_table(folder)) for folder in folders.values()]
         chunks = [np.load(f / _PIXELS, mmap_mode="r") for f in folders.values()]
         counts = [len(chunk) for chunk in chunks]
         names = [f"{d}-{i:05d}" for d, n in zip(domains, counts, strict=True) for i in range(n)]
         annotations = Annotations(
-            labels=np.concatenate(labels).astype(np.int64),
+            labels=np.concatenate(labels),
             domain_of=np.repeat(np.array(domains), counts),
             ids=np.array(names),
         )
@@ -102,6 +103,14 @@ def read_table(folder: Path) -> dict[str, npt.NDArray[Any]]:
 
     table = pq.read_table(folder / _TABLE)
     return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def _labels(card: DataCard, table: Table) -> npt.NDArray[Any]:
+    import numpy as np
+
+    if card.task == "multiclass":
+        return table["label"].astype(np.int64)
+    return np.stack([table[name] for name in card.classes], axis=1).astype(np.float32)
 
 
 def _write_table(folder: Path, table: Table) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,8 +52,8 @@ def manifest_problems(card: DataCard, locations: Locations, full: bool) -> Itera
         yield Problem(severity="warning", where=card.name, what=differs)
     for row in rows:
         yield from _label_problems(card, row)
-    yield from _torn_groups(rows)
-    yield from duplicates((row.sha256, row.split, row.path) for row in rows)
+    for leak in chain(_torn_groups(rows), duplicates((r.sha256, r.split, r.path) for r in rows)):
+        yield _expected(leak, card.overlap) if card.overlap else leak
     yield from _file_problems(card, prepared.source, rows, full)
 
 
@@ -75,6 +77,10 @@ def _torn_groups(rows: list[Row]) -> Iterator[Problem]:
                 where=f"group {group}",
                 what=f"has pictures in {' and '.join(sorted(seen))}",
             )
+
+
+def _expected(leak: Problem, overlap: str) -> Problem:
+    return replace(leak, severity="warning", what=f"{leak.what}; {overlap}")
 
 
 def _file_problems(card: DataCard, source: Path, rows: list[Row], full: bool) -> Iterator[Problem]:

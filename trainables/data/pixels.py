@@ -42,14 +42,19 @@ class ArrayPixels:
 
 @dataclass(frozen=True)
 class FilePixels:
-    """Pictures in files, decoded when asked for."""
+    """Pictures in files, decoded when asked for.
+
+    Args:
+        channels: 1 takes the grey value of every picture, 3 its colours.
+    """
 
     paths: Sequence[Path]
+    channels: int = 3
 
     stacked = False
 
     def image(self, row: int) -> torch.Tensor:
-        return read_image(self.paths[row])
+        return read_image(self.paths[row], self.channels)
 
     def images(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         raise TypeError(f"{len(rows)} pictures in files may differ in size: use image()")
@@ -86,8 +91,11 @@ def read_mask(path: Path) -> torch.Tensor:
     return torch.from_numpy(mask_hw.astype(np.uint8))
 
 
-def read_image(path: Path) -> torch.Tensor:
-    """Decode a picture as RGB, uint8 (3, h, w). Orientation tags are not applied.
+def read_image(path: Path, channels: int = 3) -> torch.Tensor:
+    """Decode a picture as uint8 (3, h, w). Orientation tags are not applied.
+
+    Args:
+        channels: 3 for RGB; 1 for the grey value, three times.
 
     Raises:
         DatasetError: the file is missing, damaged, of an unknown kind, or not 8 bits per channel.
@@ -96,24 +104,28 @@ def read_image(path: Path) -> torch.Tensor:
     if kind not in _TORCHVISION | _PILLOW:
         raise DatasetError(f"{path}: pictures of kind '{kind}' are not supported")
     try:
-        image_chw = _decode(path) if kind in _TORCHVISION else _decode_with_pillow(path)
+        image_chw = (
+            _decode(path, channels) if kind in _TORCHVISION else _decode_with_pillow(path, channels)
+        )
     except (OSError, RuntimeError, SyntaxError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path}: cannot be read as a picture ({reason})") from error
     if image_chw.dtype != torch.uint8:
         raise DatasetError(f"{path}: has {image_chw.dtype} pixels; convert it to 8 bits")
-    return image_chw
+    return image_chw.expand(3, -1, -1)
 
 
-def _decode(path: Path) -> torch.Tensor:
+def _decode(path: Path, channels: int) -> torch.Tensor:
     from torchvision.io import ImageReadMode, decode_image
 
-    image_chw: torch.Tensor = decode_image(str(path), mode=ImageReadMode.RGB)
+    mode = ImageReadMode.GRAY if channels == 1 else ImageReadMode.RGB
+    image_chw: torch.Tensor = decode_image(str(path), mode=mode)
     return image_chw
 
 
-def _decode_with_pillow(path: Path) -> torch.Tensor:
+def _decode_with_pillow(path: Path, channels: int) -> torch.Tensor:
     from PIL import Image
 
     with Image.open(path) as image:
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+        pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
+    return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1)

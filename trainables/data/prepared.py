@@ -85,7 +85,7 @@ class PreparedSource:
             captions=[row.captions for row in rows],
             masks=FileMasks(masks) if any(masks) else None,
         )
-        pixels = FilePixels([prepared.source / row.path for row in rows])
+        pixels = FilePixels([prepared.source / row.path for row in rows], card.channels)
         return ImageSet.of(card, split, digest, pixels, annotations)
 
 
