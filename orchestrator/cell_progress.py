@@ -52,6 +52,8 @@ class TrialRecord:
     values: dict[int, float] = field(default_factory=dict)
     state: EndState | None = None
     value: float | None = None
+    stop: bool = False
+    """It has to stop at its last report; ``failure`` says why, if not for ASHA."""
     failure: tuple[FailureKind, str] | None = None
 
     @property

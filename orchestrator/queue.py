@@ -86,6 +86,7 @@ class StudyQueue:
             known = self._known_cells.get(cell.id)
             if known is None or dataclasses.replace(event, t=known.t) != known:
                 self._append(event)
+        self._end_what_was_decided()
         self.conclude_all()
 
     def conclude_all(self) -> None:
@@ -141,16 +142,10 @@ class StudyQueue:
         record = progress.records[trial]
         if record.values and step <= max(record.values):
             return False
-        self._append(ReportEvent(t=self._clock(), trial=trial, step=step, metrics=dict(metrics)))
-        objective = progress.cell.objective.metric
-        if objective not in metrics:
-            record.failure = ("bug", f"no '{objective}' among the metrics reported at step {step}")
-            return True
-        value = metrics[objective]
-        if not math.isfinite(value):
-            record.failure = ("nan", f"{objective} is {value} at step {step}")
-            return True
-        return progress.reported(trial, step, value)
+        event = ReportEvent(t=self._clock(), trial=trial, step=step, metrics=dict(metrics))
+        self._append(event)
+        self._judge(progress, event)
+        return record.stop
 
     def on_complete(self, trial: str, metrics: Mapping[str, float], artifacts: str | None) -> None:
         """Take the regular end of a trial with what run() returned."""
@@ -173,6 +168,27 @@ class StudyQueue:
         self._end(trial, "failed", failure=kind, error=error)
 
     # Inside
+
+    def _judge(self, progress: CellProgress, event: ReportEvent) -> None:
+        """Decide from a report whether the trial stops there."""
+        record = progress.records[event.trial]
+        objective = progress.cell.objective.metric
+        value = event.metrics.get(objective)
+        record.stop = True
+        if value is None:
+            missing = f"no '{objective}' among the metrics reported at step {event.step}"
+            record.failure = ("bug", missing)
+        elif not math.isfinite(value):
+            record.failure = ("nan", f"{objective} is {value} at step {event.step}")
+        else:
+            record.stop = progress.reported(event.trial, event.step, value)
+
+    def _end_what_was_decided(self) -> None:
+        """End the trials that had to stop when the driver died before it could write so."""
+        for progress in self.cells.values():
+            for record in [r for r in progress.interrupted if r.stop]:
+                progress.interrupted.remove(record)
+                self.on_stopped(record.work.trial)
 
     def _priority(self, cell_id: str) -> tuple[bool, bool, int, int]:
         progress = self.cells[cell_id]
@@ -279,9 +295,7 @@ class StudyQueue:
             if isinstance(event, EndEvent):
                 progress.replay_end(event)
                 return
-            value = event.metrics.get(progress.cell.objective.metric, math.nan)
-            if math.isfinite(value):
-                progress.reported(event.trial, event.step, value)
+            self._judge(progress, event)
 
     def _cell_event(self, cell: PlannedCell) -> CellEvent:
         return CellEvent(

@@ -236,6 +236,7 @@ def _ray_cluster(settings: Settings) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=settings.address or "local",
@@ -247,6 +248,8 @@ def _ray_cluster(settings: Settings) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, RayError) as error:
         where = settings.address or "a local cluster"
         raise ResourceError(f"cannot use Ray at {where}: {error}") from error
+    # Ray takes SIGTERM for itself, and would die of it without a word.
+    signal.signal(signal.SIGTERM, on_terminate)
     try:
         yield
     finally:

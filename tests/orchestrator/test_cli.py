@@ -78,7 +78,10 @@ def _refused(said: Said, message: str) -> None:
         (["plan", "demo", "--set", "data.limit.x=1"], r"Did you mean 'data.limit'"),
         (["plan", "demo", "--set", "data.name=nope"], r"no data set 'nope'"),
         (["plan", "demo", "--set", "backbone.card=nope"], r"no backbone 'nope'"),
-        (["plan", "demo", "--set", "data.name=aptos2019"], r"not prepared in .*xenograft prepare"),
+        (
+            ["plan", "demo", "--set", "data.name=aptos2019"],
+            r"error: study 'demo' cannot run yet:.*not prepared in .*xenograft prepare",
+        ),
         (["plan", TOY, "--replicates", "0"], r"--replicates must be at least 1"),
         (["plan", TOY, "--gpus-per-worker", "64"], r"no placement can satisfy.* Lower --workers"),
         (["plan", TOY, "--cpus-per-worker", "nan"], r"cpus_per_worker must be a number"),

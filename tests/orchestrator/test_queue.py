@@ -154,7 +154,7 @@ def test_a_larger_budget_adds_only_what_is_new(tmp_path: Path, locations: Locati
     assert [len(e.replicates) for e in ends] == [2, 4]
 
 
-@pytest.mark.parametrize("killed_after", range(1, 106, 7))
+@pytest.mark.parametrize("killed_after", [*range(1, 106, 7), 23, 33])
 def test_killed_after_any_event_and_resumed_ends_as_if_never_killed(
     tmp_path: Path, locations: Locations, killed_after: int
 ) -> None:
