@@ -108,7 +108,7 @@ def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
     if not outcome.ran:
         OUT.print("nothing to do: every cell of this selection is finished")
     if not outcome.undelivered:
-        results = load_study_results(settings.tracking_uri, name)
+        results = load_study_results(settings.tracking_uri, planned.study.name)
         print_tables(results, planned.study, OUT)
     for cell, reason in outcome.failed_cells.items():
         print_error(f"{cell}: {reason}")
