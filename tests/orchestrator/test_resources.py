@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.resources import trial_slots
+from orchestrator.resources import require_reachable, trial_slots
 from orchestrator.settings import Settings
 from trainables.errors import ResourceError
 
@@ -47,3 +47,9 @@ def test_what_no_node_can_ever_hold_is_refused(
 ) -> None:
     with pytest.raises(ResourceError, match="no placement can satisfy"):
         trial_slots(Settings(**asked), nodes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["", "host", ":6379", "host:x", "host:99999999", "127.0.0.1:9"])
+def test_an_address_without_a_cluster_is_refused_at_once(address: str) -> None:
+    with pytest.raises(ResourceError, match=f"--address {address}: write|at {address} "):
+        require_reachable(address)

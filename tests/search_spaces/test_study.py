@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from toy_package.study import STUDY
+from toy_package.toy_trainable import Config
 
 from search_spaces.registry import STUDIES, load_study
 from search_spaces.space import Choice, FloatRange, IntRange
-from search_spaces.study import Experiment, Factor, Objective, Published
+from search_spaces.study import Budget, Experiment, Factor, Objective, Published, Recipe, Study
 from trainables.errors import ConfigError, SelectionError
 
 
@@ -97,3 +100,42 @@ def test_every_registered_study_expands_and_its_spaces_name_config_keys(name: st
 
     for cell in load_study(name).cells():
         assert set(cell.recipe.space) <= set(flatten(cell.recipe.config)), cell.key
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Budget(replicates=0), "replicates is at least 1, got 0"),
+        (lambda: Budget(reduction=1), "reduction is at least 2, got 1"),
+        (lambda: IntRange(low=0, high=3, log=True), "low > 0"),
+        (lambda: Choice(values=(1, 1)), "two or more different values"),
+        (
+            lambda: Recipe(
+                config=Config(),
+                objective=Objective(metric="val/score"),
+                metric="test/score",
+                space={"stesp": IntRange(low=1, high=3)},
+            ),
+            "space has 'stesp', which Config of .* has not. Did you mean 'steps'",
+        ),
+        (
+            lambda: Study(name="s", title="", paper="", experiments=(STUDY.experiments[0],) * 2),
+            "experiments need distinct names",
+        ),
+        (
+            lambda: Experiment(
+                name="e",
+                title="",
+                factors=(STUDY.experiments[1].factors[0],) * 2,
+                configure=lambda _: None,
+            ),
+            "factors need distinct names",
+        ),
+    ],
+    ids=range(7),
+)
+def test_what_a_study_may_not_say_is_refused_when_it_is_written(
+    make: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make()
