@@ -80,7 +80,7 @@ def require_same(a: LayerTensors, b: LayerTensors) -> None:
 def compare(card: str, side_px: int, pictures: int) -> None:
     model = random_classifier(card, side_px)
     layers = analysed_layers(model.backbone)
-    batches = torch.randn(pictures, 3, side_px, side_px).split(BATCH)
+    batches = torch.split(torch.randn(pictures, 3, side_px, side_px), BATCH)
     forward_only(model, batches[:1])
     ours, theirs, bound = [], [], []
     for _ in range(REPEATS):

@@ -19,15 +19,13 @@ from trainables.models.backbone import Backbone
 
 Kind = Literal["stem", "block", "attn", "mlp", "head"]
 
-Layout = Literal["map", "grid", "tokens", "class_tokens", "windows", "vector"]
+Layout = Literal["map", "tokens", "class_tokens"]
 """Axes of a layer's output: n pictures, d width, h rows, w columns, t tokens, p windows a picture.
 
 * map: (n, d, h, w);
-* grid: (n, h, w, d);
-* tokens: (n, t, d);
-* class_tokens: (n, 1 + t, d), the class token first;
-* windows: (n p, t, d), the windows of a picture one after the other;
-* vector: (n, d).
+* tokens: the width last: (n, t, d), (n, h, w, d), (n, d), or (n p, t, d) with the windows of a
+  picture one after the other, as Swin's attention returns them;
+* class_tokens: (n, 1 + t, d), the class token first.
 """
 
 HEAD = "fc"
@@ -63,7 +61,7 @@ def analysed_layers(backbone: Backbone) -> tuple[Layer, ...]:
             f"backbone '{backbone.card.name}' is of family '{family}', whose layers are not "
             f"defined.{did_you_mean(family, _FAMILIES)}"
         )
-    head = Layer(name=HEAD, path="head", kind="head", layout="vector")
+    head = Layer(name=HEAD, path="head", kind="head", layout="tokens")
     return (*_FAMILIES[family](backbone), head)
 
 
@@ -87,26 +85,27 @@ def _inception(backbone: Backbone) -> list[Layer]:
 
 def _plain_vit(backbone: Backbone) -> list[Layer]:
     stem = _trunk_layer("patch_embed", "stem", "tokens")
-    return [stem, *_branches(backbone.trunk, "class_tokens", "class_tokens")]
+    return [stem, *_branches(backbone.trunk, "class_tokens")]
 
 
 def _clip(backbone: Backbone) -> list[Layer]:
     stem = _trunk_layer(backbone.card.stem, "stem", "map")
-    return [stem, *_branches(backbone.trunk, "class_tokens", "class_tokens")]
+    return [stem, *_branches(backbone.trunk, "class_tokens")]
 
 
 def _swin(backbone: Backbone) -> list[Layer]:
-    stem = _trunk_layer("patch_embed", "stem", "grid")
-    return [stem, *_branches(backbone.trunk, "windows", "tokens")]
+    # timm's patch embedding returns (n, h, w, d), unlike that of its other transformers.
+    stem = _trunk_layer("patch_embed", "stem", "tokens")
+    return [stem, *_branches(backbone.trunk, "tokens")]
 
 
-def _branches(trunk: nn.Module, attn: Layout, mlp: Layout) -> list[Layer]:
+def _branches(trunk: nn.Module, layout: Layout) -> list[Layer]:
     """Return attention and MLP of every module that has both, in network order."""
     layers = []
     for name, module in trunk.named_modules():
         if {"attn", "mlp"} <= {child for child, _ in module.named_children()}:
-            layers.append(_trunk_layer(f"{name}.attn", "attn", attn))
-            layers.append(_trunk_layer(f"{name}.mlp", "mlp", mlp))
+            layers.append(_trunk_layer(f"{name}.attn", "attn", layout))
+            layers.append(_trunk_layer(f"{name}.mlp", "mlp", layout))
     return layers
 
 

@@ -23,7 +23,7 @@ def pool(output: Tensor, layout: Layout, n: int) -> Tensor:
     """Return one feature per picture: the mean over places or tokens.
 
     With a class token it is the class token beside the mean of the others, (n, 2 d): see
-    :func:`split_kinds`. Vectors stay as they are.
+    :func:`split_kinds`. The logits of a head stay as they are.
     """
     tokens_ntd = _per_picture(output, layout, n)
     if layout == "class_tokens":
@@ -49,7 +49,7 @@ def flatten(output: Tensor, layout: Layout, n: int) -> Mapping[FeatureKind, Tens
 
 
 def _per_picture(output: Tensor, layout: Layout, n: int) -> Tensor:
-    """Return tokens_ntd; a vector is one token."""
+    """Return tokens_ntd; a picture's only vector is one token."""
     if layout == "map":
         return output.flatten(2).transpose(1, 2)
     return output.reshape(n, -1, output.shape[-1])

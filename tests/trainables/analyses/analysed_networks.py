@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from typing import Any
 
 import timm
@@ -35,6 +36,7 @@ _SWIN = dataclasses.replace(
     family="swin",
     architecture="swin_tiny_patch4_window7_224",
     dim=768,
+    module="trainables.models.timm_backbone",
     position_resize=None,
 )
 _INCEPTION = dataclasses.replace(
@@ -57,10 +59,10 @@ _SMALL_SWIN = {
 
 
 def weightless(card: BackboneCard) -> Backbone:
-    """Build a published architecture without memory for its weights."""
+    """Build a card's architecture without memory for its weights."""
+    loader = importlib.import_module(card.module)
     with torch.device("meta"):
-        trunk = timm.create_model(card.architecture, num_classes=0, **card.overrides)
-    return TimmBackbone(card, trunk, card.image_size_px)
+        return loader.build(card, card.image_size_px)
 
 
 def small_classifier(name: str, locations: Locations, seed: int = 0) -> Classifier:

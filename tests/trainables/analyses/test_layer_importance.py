@@ -91,7 +91,7 @@ def test_failing_evaluation_leaves_the_model_as_it_was(locations: Locations) -> 
 
 def test_state_of_another_model_is_refused_before_anything_runs() -> None:
     model = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.BatchNorm1d(2)})
-    layers = [Layer(name=n, path=n, kind="block", layout="vector") for n in ("a", "b")]
+    layers = [Layer(name=n, path=n, kind="block", layout="tokens") for n in ("a", "b")]
     initial = {key: v for key, v in model.state_dict().items() if key != "b.running_var"}
 
     def never(_model: nn.Module) -> dict[str, float]:

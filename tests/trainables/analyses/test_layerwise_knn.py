@@ -49,11 +49,13 @@ def test_vote_shares_conform(golden: Callable[[str], Any], case_number: int) -> 
     torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
-def test_multilabel_votes_equal_a_loop() -> None:
+def test_multilabel_votes_by_cosine_equal_a_loop() -> None:
     bank, query = unit(20, 4, seed=0), unit(5, 4, seed=1)
     labels = (unit(20, 3, seed=2) > 0).double()
     vote = Vote(task="multilabel", classes=3, k=6, temperature=0.3)
-    for q, got in zip(query, vote_shares(bank, labels, query, vote), strict=True):
+    longer = {"a": {"all": bank * torch.arange(1, 21)[:, None]}}
+    found = layerwise_probabilities(longer, labels, {"a": {"all": 5 * query}}, vote)
+    for q, got in zip(query, found["a"]["all"], strict=True):
         similarity = [float(q @ b) for b in bank]
         nearest = sorted(range(20), key=lambda i: -similarity[i])[:6]
         weights = [np.exp(similarity[i] / 0.3) for i in nearest]

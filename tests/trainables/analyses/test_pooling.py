@@ -16,9 +16,9 @@ from trainables.context import Locations
 
 CASES: list[tuple[str, Layout]] = [
     ("tokens", "tokens"),
-    ("windows", "windows"),
+    ("windows", "tokens"),
     ("feature_map", "map"),
-    ("logits", "vector"),
+    ("logits", "tokens"),
     ("cls_and_patches", "class_tokens"),
 ]
 
@@ -28,7 +28,7 @@ def test_pooling_conforms(golden: Callable[[str], Any], case_id: str, layout: La
     case = next(case for case in golden("pooling")["cases"] if case["id"] == case_id)
     output = torch.tensor(case["input"], dtype=torch.float64)
     n = len(output)
-    if layout == "windows":
+    if case_id == "windows":
         output = output.flatten(0, 1)  # as attention returns them
     kinds = split_kinds(pool(output, layout, n), layout)
     for kind, got in kinds.items():
@@ -39,7 +39,7 @@ def test_pooling_conforms(golden: Callable[[str], Any], case_id: str, layout: La
 def test_channels_last_grid_keeps_its_channels() -> None:
     grid_nhwd = torch.randn(2, 4, 5, 3, generator=torch.Generator().manual_seed(0))
     expected = grid_nhwd.permute(0, 3, 1, 2).mean(dim=(2, 3))
-    torch.testing.assert_close(pool(grid_nhwd, "grid", 2), expected)
+    torch.testing.assert_close(pool(grid_nhwd, "tokens", 2), expected)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -19,7 +19,7 @@ from trainables.errors import WeightsError
 
 
 def as_layer(path: str) -> Layer:
-    return Layer(name=path, path=path, kind="block", layout="vector")
+    return Layer(name=path, path=path, kind="block", layout="tokens")
 
 
 def vit() -> nn.Module:
