@@ -310,7 +310,11 @@ def _twin_backbone(ref: BackboneRef) -> BackboneRef:
     card = get_backbone_card(ref.card)
     if card.twin is None:
         return ref
-    return BackboneRef(card=card.twin, weights="random" if ref.weights == "random" else "twin")
+    level = ref.transfer_level
+    if level is not None:
+        level = card.twin_level(level, get_backbone_card(card.twin))
+    weights = "random" if ref.weights == "random" else "twin"
+    return BackboneRef(card=card.twin, weights=weights, transfer_level=level)
 
 
 def _overridden(config: Any, key: str, text: str) -> Any:

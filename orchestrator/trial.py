@@ -165,6 +165,7 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
     return Context(
         trial_id=work.trial,
         seed=work.seed,
+        replicate=work.index if work.phase == "replicate" else 0,
         folder=trials / work.trial,
         locations=environment.locations,
         final=work.phase == "replicate",

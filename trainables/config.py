@@ -49,10 +49,17 @@ class DataRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackboneRef:
-    """A backbone by card name, and which of the card's weights it starts from (or 'random')."""
+    """A backbone by card name, and which of the card's weights it starts from (or 'random').
+
+    Args:
+        transfer_level: None takes the weights as they are. An integer n keeps those of the card's
+            transfer groups up to n and draws the later ones from their mean and standard deviation;
+            -2 keeps none (see docs/models.md).
+    """
 
     card: str
     weights: str = "random"
+    transfer_level: int | None = None
 
 
 def canonical(value: Any) -> Any:

@@ -57,6 +57,8 @@ class Context:
         seed: the only source of randomness a trainable may use.
         folder: the trial's own folder; nothing else may be written, except through ``store``.
         locations: where data, weights and the shared store are.
+        replicate: index of the repetition, 0 in a search; shared by the cells of a study, unlike
+            the seed, so that they can start from the same redrawn weights.
         final: True for replicates, which may read the test split once, at their end.
         inputs: artifact folders of the cells this one needs, by the name the study gave them.
         rank, world_size: position in the DDP group (0 of 1 outside one).
@@ -69,6 +71,7 @@ class Context:
     seed: int
     folder: Path
     locations: Locations
+    replicate: int = 0
     final: bool = False
     inputs: Mapping[str, Path] = field(default_factory=dict)
     rank: int = 0

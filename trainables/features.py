@@ -25,6 +25,7 @@ from trainables.models.backbone import Backbone
 from trainables.models.card import BackboneCard
 from trainables.models.cards import get_backbone_card
 from trainables.models.factory import create_backbone
+from trainables.models.statistics_transfer import transfer_seed
 from trainables.models.weights import require_weights
 
 POOLED = "pooled"
@@ -53,9 +54,13 @@ def frozen_features(
     """
     status = require_weights(backbone, context.locations)
     seed = feature_seed(backbone, context) if status.kind == "random" else None
+    transfer = None
+    if backbone.transfer_level is not None:
+        transfer = [backbone.transfer_level, transfer_seed(backbone, context.replicate)]
     key = {
         "weights": status.digest,
         "seed": seed,
+        "transfer": transfer,
         "images": images.identity(),
         "transform": canonical(transform),
         "layer": layer,
@@ -63,7 +68,13 @@ def frozen_features(
     }
 
     def build(folder: Path) -> None:
-        model = create_backbone(backbone, context.locations, seed or 0, transform.size_px)
+        model = create_backbone(
+            backbone,
+            context.locations,
+            seed or 0,
+            transform.size_px,
+            replicate=context.replicate,
+        )
         feats_nd = _extract(model, layer, images, transform, context)
         save_arrays(folder / _FILE, {"feats_nd": feats_nd.numpy()})
 
@@ -113,4 +124,6 @@ class _Layer(nn.Module):
 
     def forward(self, x_nchw: Tensor) -> Any:
         output = self.backbone.layer_features(x_nchw, [self.layer])[self.layer]
-        return output.mean(dim=(2, 3)) if output.dim() == 4 else output.mean(dim=1)
+        if output.dim() == 4:
+            return output.mean(dim=(1, 2) if self.backbone.card.channels_last else (2, 3))
+        return output.mean(dim=1)

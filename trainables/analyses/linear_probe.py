@@ -61,6 +61,7 @@ def _save(probe: LinearProbe, config: Config, task: FrozenTask, metrics: dict[st
         context.locations,
         feature_seed(config.backbone, context),
         task.transform.size_px,
+        replicate=context.replicate,
     )
     head = LinearHead(backbone.dim, len(train.classes), seed=0)
     with torch.no_grad():

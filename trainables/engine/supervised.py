@@ -95,6 +95,7 @@ def _create_model(
         context.locations,
         seed=seed_from(context.seed, "backbone"),
         image_size_px=transform.size_px,
+        replicate=context.replicate,
     )
     backbone.requires_grad_(not config.freeze_backbone)
     head = LinearHead(backbone.dim, len(train.classes), seed=seed_from(context.seed, "head"))

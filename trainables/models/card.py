@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trainables.errors import WeightsError, did_you_mean
+from trainables.errors import ConfigError, WeightsError, did_you_mean
 
 RANDOM = "random"
 TWIN = "twin"
+
+NOTHING_KEPT = -2
+"""The transfer level at which only statistics of the weights are transferred."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -62,6 +65,10 @@ class BackboneCard:
             are none.
         ignored_keys: what a published file has and the backbone has not: exact names, or prefixes
             that end in a dot.
+        min_size_px: side of the smallest input; ``stride_px`` when None.
+        channels_last: maps inside the trunk are (n, h, w, d), not (n, d, h, w).
+        transfer_groups: submodules of the trunk in transfer order, group -1 (the stem) first; a
+            transfer level n keeps the weights of the groups up to n. Empty: not defined.
         overrides: constructor arguments that differ from the library's own.
         sources: published weights; empty for a twin.
         default_weights: the tag used when nobody chooses.
@@ -87,6 +94,9 @@ class BackboneCard:
     default_weights: str
     position_resize: Literal["antialiased", "dinov2"] | None = None
     ignored_keys: tuple[str, ...] = ()
+    min_size_px: int | None = None
+    channels_last: bool = False
+    transfer_groups: tuple[tuple[str, ...], ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[WeightsSource, ...] = ()
     twin: str | None = None
@@ -101,6 +111,45 @@ class BackboneCard:
         """Every value ``BackboneRef.weights`` may have for this card."""
         published = tuple(source.tag for source in self.sources)
         return (*(published or (TWIN,)), RANDOM)
+
+    @property
+    def smallest_px(self) -> int:
+        """The side of the smallest input."""
+        return self.stride_px if self.min_size_px is None else self.min_size_px
+
+    def grid(self, size_px: int) -> int:
+        """Return the tokens along one side of an input of this size."""
+        return (size_px - self.smallest_px) // self.stride_px + 1
+
+    @property
+    def last_level(self) -> int:
+        """The transfer level that keeps all weights."""
+        return len(self.transfer_groups) - 2
+
+    def check_transfer_level(self, level: int) -> None:
+        """Make sure that the card defines a transfer level.
+
+        Raises:
+            ConfigError: it does not; the message gives the levels it has.
+        """
+        if not self.transfer_groups:
+            raise ConfigError(f"transfer_level={level}: '{self.name}' has no transfer levels")
+        if not NOTHING_KEPT <= level <= self.last_level:
+            raise ConfigError(
+                f"transfer_level={level}: {self.name} has levels "
+                f"{NOTHING_KEPT} to {self.last_level}"
+            )
+
+    def twin_level(self, level: int, twin: BackboneCard) -> int:
+        """Return the transfer level of a twin that is as deep, in proportion, as one of this card.
+
+        Raises:
+            ConfigError: this card has no such level.
+        """
+        self.check_transfer_level(level)
+        if level <= 0:
+            return level
+        return round(level / self.last_level * twin.last_level)
 
     def source(self, tag: str) -> WeightsSource:
         """Return the published weights of a tag.

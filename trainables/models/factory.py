@@ -15,6 +15,7 @@ from trainables.models.backbone import Backbone
 from trainables.models.card import BackboneCard, WeightsSource
 from trainables.models.cards import get_backbone_card
 from trainables.models.seeding import seeded
+from trainables.models.statistics_transfer import transfer_seed, transfer_statistics
 from trainables.models.stem import widen_stem
 from trainables.models.twins import settle_norms
 from trainables.models.weights import require_weights
@@ -36,6 +37,7 @@ def create_backbone(
     seed: int,
     image_size_px: int | None = None,
     in_chans: int = 3,
+    replicate: int = 0,
 ) -> Backbone:
     """Build a backbone, in training mode, with the weights it names; never uses the network.
 
@@ -43,11 +45,12 @@ def create_backbone(
         seed: decides random weights; published and twin weights do not depend on it.
         image_size_px: side of the square input, the card's own when None.
         in_chans: channels of the input; other than three changes the stem.
+        replicate: which draw of the weights beyond ``ref.transfer_level``, where there is one.
 
     Raises:
         SelectionError: there is no such card.
         WeightsError: the weights are unknown, absent, or do not fit the architecture.
-        ConfigError: the architecture cannot read pictures of this size.
+        ConfigError: the architecture cannot read pictures of this size, or has no such level.
     """
     card = get_backbone_card(ref.card)
     status = require_weights(ref, locations)
@@ -60,6 +63,8 @@ def create_backbone(
             loader.load(backbone, card.source(ref.weights), status.path)
         if status.kind == "twin":
             settle_norms(backbone)
+        if ref.transfer_level is not None:
+            transfer_statistics(backbone, ref.transfer_level, transfer_seed(ref, replicate))
         stem = cast(nn.Conv2d, backbone.trunk.get_submodule(card.stem))
         widen_stem(stem, in_chans, pretrained=status.kind != "random")
     return backbone
@@ -67,8 +72,8 @@ def create_backbone(
 
 def _checked_size(card: BackboneCard, image_size_px: int | None) -> int:
     size_px = card.image_size_px if image_size_px is None else image_size_px
-    if size_px < card.stride_px:
-        raise ConfigError(f"'{card.name}' needs at least {card.stride_px} px, got {size_px}")
+    if size_px < card.smallest_px:
+        raise ConfigError(f"'{card.name}' needs at least {card.smallest_px} px, got {size_px}")
     if card.position_resize is not None and size_px % card.stride_px:
         lower = size_px - size_px % card.stride_px
         raise ConfigError(

@@ -5,7 +5,7 @@ Nothing here imports torch: the planner asks these questions for every cell befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -13,13 +13,16 @@ from typing import Literal
 from trainables.config import BackboneRef, digest
 from trainables.context import Locations
 from trainables.data.content_hash import content_sha256
-from trainables.errors import DatasetError, SelectionError, WeightsError, did_you_mean
+from trainables.errors import ConfigError, DatasetError, SelectionError, WeightsError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.cards import BACKBONE_CARDS
 from trainables.models.text_cards import TEXT_CARDS, TextCard
 
 _TWIN_VERSION = 1
 """Raised when the weights of the twins change for another reason than their cards."""
+
+_TRANSFER_VERSION = 1
+"""Raised when the same weights and transfer level would give other numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,7 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
     Raises:
         SelectionError: there is no such card.
         WeightsError: the card has no such weights, or the file is not the one the card names.
+        ConfigError: the card has no such transfer level, or the weights are random.
     """
     card = _card(ref.card)
     if ref.weights not in card.tags:
@@ -54,6 +58,29 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
             f"backbone '{card.name}' has no weights '{ref.weights}'."
             f"{did_you_mean(ref.weights, card.tags)}"
         )
+    if ref.transfer_level is None:
+        return _whole_status(ref, card, locations)
+    _check_transfer(ref, ref.transfer_level, card)
+    whole = _whole_status(ref, card, locations)
+    # Without the file nothing is known that a level could be added to.
+    digest_here = whole.digest and digest([whole.digest, ref.transfer_level, _TRANSFER_VERSION])
+    return replace(whole, digest=digest_here)
+
+
+def _check_transfer(ref: BackboneRef, level: int, card: BackboneCard | TextCard) -> None:
+    if isinstance(card, TextCard):
+        raise ConfigError(f"transfer_level={level}: '{card.name}' has no transfer levels")
+    if ref.weights == RANDOM:
+        raise ConfigError(
+            f"transfer_level={level} needs weights to transfer: '{card.name}' is random here. "
+            f"Choose {' or '.join(tag for tag in card.tags if tag != RANDOM)}, or no level"
+        )
+    card.check_transfer_level(level)
+
+
+def _whole_status(
+    ref: BackboneRef, card: BackboneCard | TextCard, locations: Locations
+) -> WeightsStatus:
     if ref.weights in (RANDOM, TWIN) and isinstance(card, BackboneCard):
         return _made_status(ref, card)
     return _published_status(ref, card.source(ref.weights), locations)

@@ -35,7 +35,7 @@ def test_features_have_the_widths_of_the_card(twin):
         pooled = twin(pictures(size))
     assert features.pooled_nd.shape == (3, twin.dim)
     assert torch.equal(features.pooled_nd, pooled)
-    assert features.tokens_ntd.shape[:2] == (3, (size // twin.card.stride_px) ** 2)
+    assert features.tokens_ntd.shape[:2] == (3, twin.card.grid(size) ** 2)
 
 
 def test_card_tells_the_true_size(twin):
@@ -99,11 +99,19 @@ def test_building_leaves_the_global_random_state_alone(locations):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(("name", "size_px"), [("dinov2_vit_b14_twin", 98), ("deit_s_twin", 96)])
-def test_transformers_read_another_size(name, size_px, locations):
+@pytest.mark.parametrize(
+    ("name", "size_px"),
+    [
+        ("dinov2_vit_b14_twin", 98),
+        ("deit_s_twin", 96),
+        ("swin_t_twin", 96),
+        ("inception_v3_twin", 107),
+    ],
+)
+def test_backbones_read_another_size(name, size_px, locations):
     backbone = create_backbone(BackboneRef(card=name), locations, seed=0, image_size_px=size_px)
     tokens_ntd = backbone.features(pictures(size_px, n=1)).tokens_ntd
-    assert tokens_ntd.shape[1] == (size_px // backbone.card.stride_px) ** 2
+    assert tokens_ntd.shape[1] == backbone.card.grid(size_px) ** 2
 
 
 def test_size_that_patches_do_not_divide_is_refused(locations):

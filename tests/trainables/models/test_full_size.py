@@ -20,7 +20,16 @@ def build_on_meta(name: str, image_size_px: int | None = None):
     ("name", "params"),
     [
         ("resnet50", 23_508_032),
+        ("resnet18", 11_176_512),
+        ("resnet152", 58_143_808),
+        ("inception_v3", 21_785_568),
         ("deit_s", 21_665_664),
+        ("deit_t", 5_524_416),
+        ("deit_b", 85_798_656),
+        ("deit_s5", 9_244_416),
+        ("swin_t", 27_519_354),
+        ("swin_s", 48_837_258),
+        ("swin_b", 86_743_224),
         ("dinov2_vit_b14", 85_724_928),
         ("clip_vit_b16", 86_192_640),
         ("efficientnet_lite0", 4_652_008 - 1_281_000),
@@ -39,7 +48,15 @@ def test_dinov2_at_its_own_size_has_all_positions():
 
 @pytest.mark.parametrize(
     ("name", "n_blocks"),
-    [("resnet50", 16), ("deit_s", 12), ("dinov2_vit_b14", 12), ("clip_vit_b16", 12)],
+    [
+        ("resnet50", 16),
+        ("deit_s", 12),
+        ("deit_s5", 5),
+        ("swin_t", 12),
+        ("inception_v3", 11),
+        ("dinov2_vit_b14", 12),
+        ("clip_vit_b16", 12),
+    ],
 )
 def test_blocks_are_the_residual_blocks(name, n_blocks):
     assert len(build_on_meta(name).blocks()) == n_blocks

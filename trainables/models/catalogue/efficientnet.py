@@ -7,6 +7,17 @@ from trainables.models.card import TWIN, BackboneCard, WeightsSource
 # TensorFlow's normalisation: ImageNet's mean and sd would be wrong for these weights.
 _HALF = (0.5, 0.5, 0.5)
 
+
+def _groups(stages: int) -> tuple[tuple[str, ...], ...]:
+    # As ResNet's: kernel of the stem, its norm, stage by stage; the widening at the end comes last.
+    return (
+        ("conv_stem",),
+        ("bn1",),
+        *((f"blocks.{i}",) for i in range(stages)),
+        ("conv_head", "bn2"),
+    )
+
+
 EFFICIENTNET_LITE0 = BackboneCard(
     name="efficientnet_lite0",
     title="EfficientNet-Lite0",
@@ -24,6 +35,7 @@ EFFICIENTNET_LITE0 = BackboneCard(
     stem="conv_stem",
     module="trainables.models.timm_backbone",
     ignored_keys=("classifier.weight", "classifier.bias"),
+    transfer_groups=_groups(stages=7),
     sources=(
         WeightsSource(
             tag="imagenet1k",
@@ -57,6 +69,7 @@ EFFICIENTNET_LITE0_TWIN = BackboneCard(
     stages=("blocks",),
     stem="conv_stem",
     module="trainables.models.timm_backbone",
+    transfer_groups=_groups(stages=5),
     default_weights=TWIN,
 )
 
