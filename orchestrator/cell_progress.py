@@ -86,6 +86,9 @@ class CellProgress:
         self.end: CellEnd | None = None
         self.input_trials: dict[str, tuple[str, ...]] = {}
         self._to_retry: dict[str, Work] = {}
+        # Kept as counts, because the queue asks every cell each time it hands out a trial.
+        self._searched = 0
+        self._running: dict[Phase, int] = {"search": 0, "replicate": 0}
         self._search: CellSearch | None = None
         self._brackets: Brackets | None = None
         if cell.search_trials and sampler is not None:
@@ -110,18 +113,13 @@ class CellProgress:
             return self._work(work.phase, work.index, work.params, work.trial, work.attempt + 1)
         if self.end is not None:
             return None
-        searched = self._of_phase("search")
-        if len(searched) < self.cell.search_trials:
-            return self._next_search(len(searched))
-        if any(record.running for record in searched):
-            return None
-        return self._next_replicate()
+        if self._searched < self.cell.search_trials:
+            return self._next_search(self._searched)
+        return None if self.searching else self._next_replicate()
 
     def conclude(self) -> CellEnd | None:
         """Return how the cell ends if this is the moment it does, once."""
-        if self.end is not None or self.interrupted or self.running:
-            return None
-        if self.searching:
+        if self.end is not None or self.interrupted or self.running or self.searching:
             return None
         chosen = self.chosen()
         if chosen is None:
@@ -154,7 +152,8 @@ class CellProgress:
         """Return the parameters that validation chose; {} without a search; None if none can be."""
         if not self.cell.search_trials:
             return {}
-        finished = [r for r in self._of_phase("search") if r.state == "complete"]
+        searched = (r for r in self.records.values() if r.work.phase == "search")
+        finished = [record for record in searched if record.state == "complete"]
         if not finished:
             return None
         sign = 1.0 if self.cell.objective.mode == "max" else -1.0
@@ -164,15 +163,12 @@ class CellProgress:
     @property
     def running(self) -> int:
         """Trials handed out that have not ended."""
-        # A copy, because the progress display reads from another thread.
-        return sum(record.running for record in list(self.records.values())) - len(self.interrupted)
+        return sum(self._running.values()) - len(self.interrupted)
 
     @property
     def searching(self) -> bool:
         """Whether the search phase is still open."""
-        searched = self._of_phase("search")
-        open_budget = len(searched) < self.cell.search_trials
-        return open_budget or any(record.running for record in searched)
+        return self._searched < self.cell.search_trials or self._running["search"] > 0
 
     @property
     def planned_trials(self) -> int:
@@ -188,6 +184,8 @@ class CellProgress:
             again.work = work
             return
         self.records[work.trial] = TrialRecord(work=work)
+        self._running[work.phase] += 1
+        self._searched += work.phase == "search"
         if work.phase == "search" and self._brackets is not None:
             self._brackets.add(work.trial)
 
@@ -205,6 +203,7 @@ class CellProgress:
         record = self.records[trial]
         record.state = state
         record.value = self._value(record)
+        self._running[record.work.phase] -= 1
         if record.work.phase == "search" and self._search is not None:
             if state == "complete" and record.value is None:
                 raise ValueError(f"trial {trial} is complete without an objective value")
@@ -225,6 +224,7 @@ class CellProgress:
         if event.state == "failed" and event.failure != "nan":
             work = self.records.pop(event.trial).work
             if work.phase == "search":
+                self._searched -= 1
                 self._to_retry[work.trial] = work
 
     def replay_done(self) -> None:
@@ -243,9 +243,6 @@ class CellProgress:
         self.started(work)
         if not known and work.phase == "search" and self._search is not None:
             self._search.adopt(work.trial, work.params)
-
-    def _of_phase(self, phase: Phase) -> list[TrialRecord]:
-        return [r for r in list(self.records.values()) if r.work.phase == phase]
 
     def _next_search(self, index: int) -> Work | None:
         assert self._search is not None

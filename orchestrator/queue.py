@@ -120,9 +120,10 @@ class StudyQueue:
         Interrupted trials come first, then replicates (they finish cells), then searches; among
         equals the cell with the fewest trials running, which also tells Optuna most per suggestion.
         """
-        for cell_id in sorted(self.cells, key=self._priority):
+        unfinished = (cell_id for cell_id, cell in self.cells.items() if cell.end is None)
+        for cell_id in sorted(unfinished, key=self._priority):
             progress = self.cells[cell_id]
-            if progress.end is not None or not self._inputs_ready(progress):
+            if not self._inputs_ready(progress):
                 continue
             work = progress.next_work()
             if work is None:
