@@ -1,6 +1,11 @@
-"""A store that lives as long as the test session, so that pictures are generated once."""
+"""A store that lives as long as the test session, and recorded vectors of a paper's code."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,3 +19,10 @@ def shared_locations(tmp_path_factory: pytest.TempPathFactory) -> Locations:
     for name in ("data", "weights", "store"):
         (root / name).mkdir()
     return Locations(data=root / "data", weights=root / "weights", store=root / "store")
+
+
+@pytest.fixture
+def golden() -> Callable[[str], Any]:
+    """Read recorded vectors of the study feature_reuse by their name."""
+    folder = Path(__file__).parents[1] / "golden" / "feature_reuse"
+    return lambda name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""How a model is trained: optimizer, schedule, precision. No torch here."""
+"""How a model is trained: optimizer, precision, validation. No torch here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trainables.engine.schedule_config import ScheduleConfig
 from trainables.errors import ConfigError
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Selection = Literal["first_best", "paper"]
+
+__all__ = ["FitConfig", "OptimizerConfig", "Precision", "ScheduleConfig", "Selection"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,43 +21,29 @@ class OptimizerConfig:
 
     Args:
         weight_decay: decoupled for adamw, added to the gradient for adam and sgd; biases and
-            one-dimensional parameters (norms, layer scales) are free of it.
+            one-dimensional parameters (norms, layer scales) are free of it. Tokens and tables of
+            positions are not.
         momentum: of sgd only; Adam's betas are 0.9 and 0.999.
+        lars_trust: trust coefficient of LARS, which scales each tensor's gradient to the size of
+            the tensor; 0 is off. With it, every decay is added to the gradient.
     """
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.0
     momentum: float = 0.9
+    lars_trust: float = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in ("adamw", "adam", "sgd"):
             raise ConfigError(f"optimizer.name must be adamw, adam or sgd, got '{self.name}'")
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise ConfigError(f"optimizer.lr must be > 0, got {self.lr}")
-        if self.weight_decay < 0:
-            raise ConfigError(f"optimizer.weight_decay must be >= 0, got {self.weight_decay}")
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"optimizer.momentum must be in [0, 1), got {self.momentum}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleConfig:
-    """How the learning rate moves, once per optimizer step.
-
-    Args:
-        name: after the warm-up, stay constant or fall to 0 along half a cosine.
-        warmup_steps: linear warm-up; the rate of step i is lr (i + 1) / warmup_steps.
-    """
-
-    name: Literal["constant", "cosine"] = "cosine"
-    warmup_steps: int = 0
-
-    def __post_init__(self) -> None:
-        if self.name not in ("constant", "cosine"):
-            raise ConfigError(f"schedule.name must be constant or cosine, got '{self.name}'")
-        if self.warmup_steps < 0:
-            raise ConfigError(f"schedule.warmup_steps must be >= 0, got {self.warmup_steps}")
+        for name in ("weight_decay", "lars_trust"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"optimizer.{name} must be >= 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,19 +51,27 @@ class FitConfig:
     """What the training loop needs to know.
 
     Args:
+        epochs: the most epochs; ``schedule.stop_below_lr`` can end a run before.
         batch_size: pictures per optimizer step over all ranks together.
+        drop_last: leave out the last batch of an epoch when it is not full.
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
+        val_every: validate every this many epochs (0.5: twice an epoch), rounded down to whole
+            optimizer steps but at least one, and at the end of each epoch.
         selection_metric: what :func:`trainables.engine.loop.fit` keeps the best state by; larger
             is better and the first of equals wins.
+        selection: see :mod:`trainables.engine.selection`.
     """
 
     epochs: int
     batch_size: int
+    drop_last: bool = False
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     precision: Precision = "fp32"
     clip_norm: float = 0.0
+    val_every: float = 1.0
     selection_metric: str = "val/accuracy"
+    selection: Selection = "first_best"
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -84,6 +82,10 @@ class FitConfig:
             raise ConfigError(f"precision must be fp32, bf16 or fp16, got '{self.precision}'")
         if self.clip_norm < 0:
             raise ConfigError(f"clip_norm must be >= 0, got {self.clip_norm}")
+        if not 0 < self.val_every <= 1:
+            raise ConfigError(f"val_every must be in (0, 1] epochs, got {self.val_every}")
+        if self.selection not in ("first_best", "paper"):
+            raise ConfigError(f"selection must be first_best or paper, got '{self.selection}'")
         if not self.selection_metric.startswith("val/"):
             raise ConfigError(
                 f"selection_metric must be a 'val/' metric, got '{self.selection_metric}'"

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,8 @@ from trainables.engine.optimizer import create_optimizer
 from trainables.engine.placement import place
 from trainables.engine.precision import autocast, create_scaler
 from trainables.engine.sampling import global_batches, local_share
-from trainables.engine.schedule import create_schedule
-from trainables.errors import ConfigError, did_you_mean
+from trainables.engine.schedule import Schedule
+from trainables.engine.selection import Best, selection_value, snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,8 @@ class Training(Generic[BatchT]):
         cases: size of the training set.
         batches: index batches -> one batch each, on the device, in the same order.
         loss: model and batch -> mean loss over the batch's cases.
-        evaluate: ``val/...`` metrics of the model as it is, the same on every rank.
+        evaluate: ``val/...`` metrics of the model as it is, the same on every rank; ``val/loss``
+            among them when the schedule watches it.
     """
 
     cases: int
@@ -54,17 +55,17 @@ class Training(Generic[BatchT]):
     evaluate: Callable[[], dict[str, float]]
 
 
-@dataclass(kw_only=True, slots=True)
-class Best:
-    """The state that validation likes best so far, on the CPU."""
+class _Validation(NamedTuple):
+    """One validation: what it is compared by, and everything it measured."""
 
     value: float
-    epoch: int
-    model: State
+    metrics: dict[str, float]
 
 
 def fit(model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context) -> Best:
-    """Train in place, report every epoch (step = epoch, from 1), end at the best epoch's state.
+    """Train in place, report every epoch (step = epoch, from 1), end at the best state.
+
+    A report is of the best validation of its epoch when there are several.
 
     Raises:
         NonFiniteLossError: the loss of an epoch is NaN or infinite.
@@ -72,6 +73,8 @@ def fit(model: nn.Module, training: Training[BatchT], config: FitConfig, context
     """
     run = _Run(model, training, config, context)
     for epoch in range(run.resume() + 1, config.epochs + 1):
+        if run.schedule.exhausted:
+            break
         run.epoch(epoch)
     return run.load_best()
 
@@ -86,10 +89,12 @@ class _Run(Generic[BatchT]):
         model = with_synchronised_norms(place(model, context.device), context)
         self.model = model
         self.optimizer = create_optimizer(model, config.optimizer)
-        steps = len(global_batches(training.cases, config.batch_size, seed=0))
-        self.schedule = create_schedule(self.optimizer, config.schedule, steps * config.epochs)
+        steps = len(self._order(seed=0))
+        self.schedule = Schedule(self.optimizer, config.schedule, steps, config.epochs)
+        self.validate_every = max(1, int(config.val_every * steps))
         self.scaler = create_scaler(config.precision, context.device)
         self.best: Best | None = None
+        self.best_of_epoch: _Validation | None = None
 
     def resume(self) -> int:
         """Load the newest checkpoint and return its epoch, 0 at a fresh start."""
@@ -102,6 +107,8 @@ class _Run(Generic[BatchT]):
             self.scaler.load_state_dict(state["scaler"])
             self.best = Best(**state["best"])
             logger.info("%s goes on after epoch %d", self.context.trial_id, epoch)
+        elif self.config.selection == "paper":
+            self.best = Best(value=0.0, epoch=0, model=snapshot(self.model))
         self.wrapped = wrap(self.model, self.context)
         return epoch if found is not None else 0
 
@@ -116,16 +123,15 @@ class _Run(Generic[BatchT]):
         }
 
     def epoch(self, epoch: int) -> None:
-        """Train for one epoch, evaluate, keep the best state, report."""
+        """Train for one epoch, validate, keep the best state, report."""
         started = time.perf_counter()
-        lr = float(self.schedule.get_last_lr()[0])
+        lr = self.schedule.rate
+        self.best_of_epoch, self.validation_s = None, 0.0
         loss = self._train(epoch)
-        train_s = time.perf_counter() - started
+        train_s = time.perf_counter() - started - self.validation_s
         self.context.require_finite(loss, epoch)
-        share_buffers(self.model, self.context)
-        metrics = self.training.evaluate()
-        self._keep_best(epoch, metrics)
-        metrics |= {
+        best = self._validate(epoch)
+        metrics = best.metrics | {
             "train/loss": loss,
             "train/lr": lr,
             "perf/images_per_s": self.training.cases / train_s,
@@ -133,21 +139,44 @@ class _Run(Generic[BatchT]):
         }
         self.context.report(step=epoch, metrics=metrics, state=self.state)
 
+    def _order(self, seed: int) -> list[Tensor]:
+        config = self.config
+        return global_batches(self.training.cases, config.batch_size, seed, config.drop_last)
+
     def _train(self, epoch: int) -> float:
         """Return the mean loss over the epoch's cases."""
         context = self.context
         seed = seed_from(context.seed, "epoch", epoch)
-        batches = global_batches(self.training.cases, self.config.batch_size, seed)
+        batches = self._order(seed)
         shares = [local_share(batch, context.rank, context.world_size) for batch in batches]
         # Each rank draws its own augmentation and dropout; rank 0 draws what one rank would.
         torch.manual_seed(seed_from(seed, "rank", context.rank))
         set_training_mode(self.wrapped)
         total = torch.zeros((), device=context.device)
         loaded = self.training.batches([part for part, _ in shares])
+        last = epoch * len(batches)
         for (_, weight), indices, batch in zip(shares, batches, loaded, strict=True):
             total += self._step(batch, weight) * len(indices)
+            # The epoch's end is validated once its loss is known to be a number.
+            if self.schedule.taken % self.validate_every == 0 and self.schedule.taken < last:
+                self._validate(epoch)
+                set_training_mode(self.wrapped)
         total = sum_over_ranks(total, context) / context.world_size
         return float(total) / sum(len(indices) for indices in batches)
+
+    def _validate(self, epoch: int) -> _Validation:
+        """Validate, keep the model if it is the best; return the best validation of the epoch."""
+        started = time.perf_counter()
+        share_buffers(self.model, self.context)
+        metrics = self.training.evaluate()
+        value = selection_value(metrics, self.config.selection_metric, self.config.selection)
+        self.schedule.observe(value, metrics.get("val/loss", float("nan")))
+        if self.best is None or value > self.best.value:
+            self.best = Best(value=value, epoch=epoch, model=snapshot(self.model))
+        if self.best_of_epoch is None or value > self.best_of_epoch.value:
+            self.best_of_epoch = _Validation(value, metrics)
+        self.validation_s += time.perf_counter() - started
+        return self.best_of_epoch
 
     def _step(self, batch: BatchT, weight: float) -> Tensor:
         """Take one optimizer step and return this rank's weighted loss, still on the device."""
@@ -162,16 +191,6 @@ class _Run(Generic[BatchT]):
         self.scaler.update()
         self.schedule.step()
         return loss.detach().float()
-
-    def _keep_best(self, epoch: int, metrics: dict[str, float]) -> None:
-        name = self.config.selection_metric
-        if name not in metrics:
-            raise ConfigError(f"no metric '{name}' to select by.{did_you_mean(name, metrics)}")
-        if self.best is None or metrics[name] > self.best.value:
-            model = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
-            # An undefined metric (NaN) loses against any number.
-            value = metrics[name] if metrics[name] == metrics[name] else float("-inf")
-            self.best = Best(value=value, epoch=epoch, model=model)
 
     def load_best(self) -> Best:
         assert self.best is not None  # config.epochs >= 1

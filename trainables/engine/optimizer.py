@@ -8,11 +8,18 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from trainables.engine.config import OptimizerConfig
+from trainables.engine.lars import add_lars
 
 
 def create_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     """Return an optimizer over the parameters that require a gradient."""
-    groups = _groups(model, config.weight_decay)
+    optimizer = _create(_groups(model, config.weight_decay), config)
+    if config.lars_trust > 0:
+        add_lars(optimizer, config.lars_trust)
+    return optimizer
+
+
+def _create(groups: list[dict[str, Any]], config: OptimizerConfig) -> Optimizer:
     if config.name == "sgd":
         return SGD(groups, lr=config.lr, momentum=config.momentum)
     if config.name == "adam":
@@ -32,4 +39,4 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def _is_free_of_decay(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.dim() <= 1 or name.endswith("bias")
+    return parameter.dim() <= 1 or name.rpartition(".")[2] == "bias"

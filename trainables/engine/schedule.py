@@ -5,31 +5,127 @@ from __future__ import annotations
 import math
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
-from trainables.engine.config import ScheduleConfig
+from trainables.context import State
+from trainables.engine.plateau import Plateau
+from trainables.engine.schedule_config import ScheduleConfig
 from trainables.errors import ConfigError
 
+_START_LR = 1e-8
+"""Where the overshooting warm-up and one_cycle start; smaller reductions are not made either."""
 
-def create_schedule(optimizer: Optimizer, config: ScheduleConfig, total_steps: int) -> LambdaLR:
-    """Return the schedule of a run of ``total_steps`` optimizer steps.
+_RISE = 0.3
+"""Share of one_cycle's steps on its way up."""
+
+
+class Schedule:
+    """Set the rate of every parameter group.
+
+    Args:
+        optimizer: its current rate is the one the schedule is scaled to.
+        steps_per_epoch: optimizer steps.
+
+    Attributes:
+        rate: of the next step.
+        taken: steps taken so far.
+        exhausted: whether the rate would have to go below ``stop_below_lr``.
 
     Raises:
         ConfigError: the warm-up would not end before the run does.
     """
-    if config.warmup_steps >= total_steps:
-        raise ConfigError(
-            f"schedule.warmup_steps is {config.warmup_steps}, but the whole run has only "
-            f"{total_steps} steps: train longer or warm up less"
+
+    def __init__(
+        self, optimizer: Optimizer, config: ScheduleConfig, steps_per_epoch: int, epochs: int
+    ) -> None:
+        self.optimizer, self.config, self.steps_per_epoch = optimizer, config, steps_per_epoch
+        self.total = steps_per_epoch * epochs
+        self.lr = float(optimizer.param_groups[0]["lr"])
+        self.warmup = config.warmup_epochs * steps_per_epoch or config.warmup_steps
+        if self.warmup >= self.total:
+            key = "warmup_epochs" if config.warmup_epochs else "warmup_steps"
+            raise ConfigError(
+                f"schedule.{key} is {getattr(config, key)}, but the whole run has only "
+                f"{self.total} steps, {steps_per_epoch} an epoch: train longer or warm up less"
+            )
+        start = _START_LR if config.warmup_overshoot else 0.0
+        self.increment = (self.lr - start) / self.warmup if self.warmup else 0.0
+        self.peak = self.lr + self.increment if config.warmup_overshoot else self.lr
+        self.taken, self.exhausted = 0, False
+        # Before the first validation the metric counts as 0, and there is no loss to judge.
+        self.metric, self.loss = 0.0, math.nan
+        self.plateau = Plateau(
+            patience=config.patience, larger_is_better=config.plateau_on == "selection_metric"
         )
-    return LambdaLR(optimizer, lambda step: learning_rate_factor(config, step, total_steps))
+        self._set(start + self.increment if self.warmup else self._planned(0))
 
+    def observe(self, metric: float, loss: float) -> None:
+        """Take note of a validation.
 
-def learning_rate_factor(config: ScheduleConfig, step: int, total_steps: int) -> float:
-    """Return what the base rate is multiplied by at a step counted from 0."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    if config.name == "constant":
-        return 1.0
-    progress = (step - config.warmup_steps) / (total_steps - config.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        Args:
+            metric: the selection metric; a plateau judges what was observed last.
+            loss: ``val/loss``, NaN when there is none.
+        """
+        self.metric, self.loss = metric, loss
+
+    def step(self) -> None:
+        """Go on to the rate of the next optimizer step."""
+        self.taken += 1
+        if self.taken < self.warmup + self.config.warmup_overshoot:
+            self._set(self.rate + self.increment)
+        elif self.config.name in ("cosine", "one_cycle"):
+            self._set(self._planned(self.taken))
+        if (self.taken + 1) % self.steps_per_epoch == 0 and self._is_reduced():
+            self._reduce()
+
+    def state_dict(self) -> State:
+        """Return everything that moves."""
+        names = ("taken", "rate", "exhausted", "metric", "loss")
+        plateau = {"best": self.plateau.best, "bad": self.plateau.bad}
+        return {**{name: getattr(self, name) for name in names}, "plateau": plateau}
+
+    def load_state_dict(self, state: State) -> None:
+        """Inverse of :meth:`state_dict`."""
+        self.taken, self.exhausted = state["taken"], state["exhausted"]
+        self.metric, self.loss = state["metric"], state["loss"]
+        self.plateau.best, self.plateau.bad = state["plateau"]["best"], state["plateau"]["bad"]
+        self._set(state["rate"])
+
+    def _set(self, rate: float) -> None:
+        self.rate = rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _planned(self, step: int) -> float:
+        """Return the rate after the warm-up as long as nothing is reduced."""
+        low = self.config.min_lr
+        if self.config.name == "cosine":
+            progress = min((step - self.warmup) / (self.total - self.warmup), 1.0)
+            return low + (self.peak - low) * 0.5 * (1 + math.cos(math.pi * progress))
+        if self.config.name == "one_cycle":
+            turn = _RISE * self.total - 1
+            if step <= turn:
+                return _START_LR + (self.lr - _START_LR) * step / turn
+            # The step after the last one is asked for too, and never taken.
+            progress = min((step - turn) / (self.total - 1 - turn), 1.0)
+            return self.lr + (low - self.lr) * progress
+        return self.peak
+
+    def _is_reduced(self) -> bool:
+        if self.config.name == "multi_step":
+            # An epoch of one step has no step before its last one: it is judged after it.
+            ended = (self.taken + 1) // self.steps_per_epoch - (self.steps_per_epoch == 1)
+            return ended in self.config.milestones
+        if self.config.name != "plateau":
+            return False
+        if self.plateau.larger_is_better:
+            return self.plateau.check(self.metric)
+        return not math.isnan(self.loss) and self.plateau.check(self.loss)
+
+    def _reduce(self) -> None:
+        reduced = self.rate * self.config.factor
+        # A rate that was meant to arrive at the bound exactly may miss it by rounding.
+        is_below = reduced < self.config.stop_below_lr * (1 - 1e-9)
+        if is_below and self.taken > self.warmup:
+            self.exhausted = True
+        elif self.rate - reduced > _START_LR:
+            self._set(reduced)

@@ -14,8 +14,9 @@ from torch.nn import functional
 from trainables.config import seed_from
 from trainables.context import Context, Locations, NonFiniteLossError
 from trainables.engine.config import FitConfig, OptimizerConfig, ScheduleConfig
-from trainables.engine.loop import Best, Training, fit, set_training_mode
+from trainables.engine.loop import Training, fit, set_training_mode
 from trainables.engine.placement import is_convolutional
+from trainables.engine.selection import Best
 from trainables.errors import ConfigError
 
 CASES = 22

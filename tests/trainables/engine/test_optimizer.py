@@ -1,17 +1,17 @@
-"""Optimizers, schedules and number formats do what the configs say."""
+"""Optimizers and number formats do what the configs say."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from trainables.engine.config import FitConfig, OptimizerConfig, ScheduleConfig
+from trainables.engine.config import FitConfig, OptimizerConfig
 from trainables.engine.optimizer import create_optimizer
 from trainables.engine.precision import autocast, create_scaler
-from trainables.engine.schedule import create_schedule
 from trainables.errors import ConfigError
 
 
@@ -54,43 +54,74 @@ def test_adamw_decay_is_decoupled_and_adam_decay_is_not() -> None:
     assert after["adam"] == pytest.approx(1 - 0.01, rel=1e-4)
 
 
-def rates(config: ScheduleConfig, steps: int, lr: float = 2.0) -> list[float]:
-    optimizer = create_optimizer(nn.Linear(1, 1), OptimizerConfig(name="sgd", lr=lr))
-    schedule = create_schedule(optimizer, config, steps)
-    seen = []
-    for _ in range(steps):
-        seen.append(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-    return seen
-
-
-def test_warmup_is_linear_and_reaches_the_rate() -> None:
-    assert rates(ScheduleConfig(name="constant", warmup_steps=4), 6) == pytest.approx(
-        [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
-    )
-
-
-def test_cosine_equals_torch_cosine_annealing() -> None:
-    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=2.0)
-    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
-    expected = []
-    for _ in range(10):
-        expected.append(reference.get_last_lr()[0])
+def test_adam_adds_its_decay_to_the_gradient() -> None:
+    torch.manual_seed(0)
+    mine, plain = nn.Linear(3, 2, bias=False), nn.Linear(3, 2, bias=False)
+    plain.load_state_dict(mine.state_dict())
+    optimizer = create_optimizer(mine, OptimizerConfig(name="adam", lr=0.1, weight_decay=0.5))
+    reference = torch.optim.Adam(plain.parameters(), lr=0.1)
+    for _ in range(3):
+        mine.weight.grad = torch.ones(2, 3)
+        plain.weight.grad = torch.ones(2, 3) + 0.5 * plain.weight.detach()
         optimizer.step()
         reference.step()
-    assert rates(ScheduleConfig(name="cosine"), 10) == pytest.approx(expected)
+    torch.testing.assert_close(mine.weight, plain.weight)
 
 
-def test_cosine_starts_after_the_warmup() -> None:
-    seen = rates(ScheduleConfig(name="cosine", warmup_steps=2), 6)
-    tail = [1 + math.cos(math.pi * i / 4) for i in range(4)]
-    assert seen == pytest.approx([1.0, 2.0, *tail])
+CARDS = {"deit_small": "deit_small_patch16_224", "resnet50": "resnet50"}
 
 
-def test_warmup_longer_than_the_run_is_refused() -> None:
-    with pytest.raises(ConfigError, match="only 5 steps"):
-        rates(ScheduleConfig(warmup_steps=5), 5)
+@pytest.mark.parametrize("data", ["APTOS2019", "DDSM"])
+@pytest.mark.parametrize("name", sorted(CARDS))
+def test_groups_of_the_published_models_conform(
+    golden: Callable[[str], Any], name: str, data: str
+) -> None:
+    import timm
+
+    table = golden("parameter_groups")
+    classes, channels = table["classes"][data], table["input_channels"][data]
+    with torch.device("meta"):
+        built = timm.create_model(CARDS[name], num_classes=classes, in_chans=channels)
+    optimizer = create_optimizer(built, OptimizerConfig(name="adam", weight_decay=1e-5))
+    got = {
+        "decayed" if group["weight_decay"] else "not_decayed": {
+            "tensors": len(group["params"]),
+            "elements": sum(p.numel() for p in group["params"]),
+        }
+        for group in optimizer.param_groups
+    }
+    assert got == table["models"][name]["groups"][data]
+
+
+def test_lars_scales_gradients_by_the_formula() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    before = {name: p.detach().clone() for name, p in layer.named_parameters()}
+    config = OptimizerConfig(name="sgd", lr=0.5, momentum=0.0, weight_decay=0.1, lars_trust=0.02)
+    optimizer = create_optimizer(layer, config)
+    grads = {name: torch.randn_like(p) for name, p in before.items()}
+    for name, parameter in layer.named_parameters():
+        parameter.grad = grads[name].clone()
+    optimizer.step()
+    for name, after in layer.named_parameters():
+        decay = 0.1 if name == "weight" else 0.0
+        size, slope = before[name].norm(), grads[name].norm()
+        factor = 0.02 * size / (slope + decay * size + 1e-8)
+        expected = before[name] - 0.5 * factor * (grads[name] + decay * before[name])
+        torch.testing.assert_close(after.detach(), expected)
+
+
+def test_lars_leaves_gradients_of_zero_weights_as_they_are() -> None:
+    layer = nn.Linear(1, 1)
+    nn.init.zeros_(layer.weight)
+    nn.init.ones_(layer.bias)
+    optimizer = create_optimizer(
+        layer, OptimizerConfig(name="sgd", lr=1.0, momentum=0.0, lars_trust=0.01)
+    )
+    layer.weight.grad, layer.bias.grad = torch.full((1, 1), 2.0), torch.zeros(1)
+    optimizer.step()
+    assert float(layer.weight.detach()) == -2
+    assert float(layer.bias.detach()) == 1
 
 
 def test_fp16_on_cpu_is_refused() -> None:
@@ -117,6 +148,9 @@ def test_loss_is_scaled_for_fp16_only() -> None:
         {"batch_size": 1},
         {"precision": "int8"},
         {"clip_norm": -1.0},
+        {"val_every": 0.0},
+        {"val_every": 2.0},
+        {"selection": "last"},
         {"selection_metric": "test/accuracy"},
     ],
 )
@@ -133,6 +167,7 @@ def test_fit_config_refuses_nonsense(values: dict[str, object]) -> None:
         {"lr": float("nan")},
         {"weight_decay": -1.0},
         {"momentum": 1.0},
+        {"lars_trust": -1.0},
     ],
 )
 def test_optimizer_config_refuses_nonsense(values: dict[str, object]) -> None:
