@@ -161,7 +161,7 @@ def _patches(rng: np.random.Generator, canvas: Canvas, truth: Truth) -> Floats:
     """Return what clouds parts of the lungs: haze, nodules, solid and mottled lobes, plates."""
     n, size = len(truth["opacities"]), canvas.size_px
     haze = 0.42 * canvas.ellipses(_in_lungs(rng, truth["opacities"], (5, 9), 1.6), 9.0, n)
-    nodules = 0.75 * canvas.ellipses(_in_lungs(rng, truth["nodules"], (1.7, 3.2), 1.2), 1.4, n)
+    nodules = 0.85 * canvas.ellipses(_in_lungs(rng, truth["nodules"], (1.9, 3.4), 1.2), 1.4, n)
     solid = 0.90 * canvas.ellipses(_in_lungs(rng, truth["consolidations"], (6, 9), 1.6), 3.5, n)
     mottled = canvas.ellipses(_in_lungs(rng, truth["pneumonias"], (5, 8), 1.5), 6.0, n)
     mottled *= np.clip(0.55 + 0.65 * smooth_noise(rng, n, 20, size), 0, 1)
@@ -186,8 +186,8 @@ def _in_lungs(
     radius, ratio = rng.uniform(*radii_px, total), np.sqrt(rng.uniform(1, stretch, total))
     return Spots(
         owner=owner,
-        x=(rng.choice([-1, 1], total) * rng.uniform(0.32, 0.58, total)).astype(np.float32),
-        y=rng.uniform(-0.52, 0.38, total).astype(np.float32),
+        x=(rng.choice([-1, 1], total) * rng.uniform(0.34, 0.58, total)).astype(np.float32),
+        y=rng.uniform(-0.55, 0.25, total).astype(np.float32),
         radius_x=(radius * ratio).astype(np.float32),
         radius_y=(radius / ratio).astype(np.float32),
         angle=rng.uniform(0, np.pi, total).astype(np.float32),
@@ -201,7 +201,7 @@ def _bones(rng: np.random.Generator, canvas: Canvas, chest: _Chest, truth: Truth
     breaks = _breaks(rng, chest, truth["fractures"])
     gaps = canvas.ellipses(_resized(breaks, 2.1, 0.0), 1.0, n)
     ends = canvas.ellipses(_resized(breaks, 1.3, 0.085), 1.0, n)
-    bones: Floats = 0.13 * ribs * (1 - gaps) - 0.07 * gaps + 0.24 * ends
+    bones: Floats = 0.13 * ribs * (1 - gaps) - 0.10 * gaps + 0.34 * ends
     return bones
 
 

@@ -18,7 +18,7 @@ Features = npt.NDArray[np.float64]
 
 
 def features(pixels_nchw: npt.NDArray[np.uint8]) -> Features:
-    """Return colour quantiles, tiny pictures, and edges by direction and place."""
+    """Return colour quantiles, tiny pictures, edges by direction and place, and small details."""
     light_nchw = pixels_nchw / 255.0
     n = len(light_nchw)
     levels = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
@@ -30,7 +30,12 @@ def features(pixels_nchw: npt.NDArray[np.uint8]) -> Features:
     edges = [_cells(np.pad(size * (turn == k), ((0, 0), (1, 0), (1, 0))), 4) for k in range(6)]
     tops = np.quantile(size.reshape(n, -1), (0.5, 0.9, 0.97, 0.995), axis=1).T
     tiny = _cells(grey_nhw, 8)
-    return np.concatenate([colours.transpose(1, 0, 2).reshape(n, -1), tiny, *edges, tops], axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(grey_nhw, (5, 5), axis=(1, 2))
+    detail = (grey_nhw[:, 2:-2, 2:-2] - windows.mean(axis=(3, 4))).reshape(n, -1)
+    spots = np.quantile(detail, (0.002, 0.01, 0.05, 0.95, 0.99, 0.998), axis=1).T
+    return np.concatenate(
+        [colours.transpose(1, 0, 2).reshape(n, -1), tiny, *edges, tops, spots], axis=1
+    )
 
 
 def fitted_scores(
