@@ -2,10 +2,14 @@
 
 Legend: n cases, k classes. Rules for what is not decided by the definitions:
 
-* a class without a case has no recall and no AUC: the means are over the classes that have them;
-* F1 counts the classes that occur in the labels or in the predictions;
-* AUC is NaN when no class has both positive and negative cases;
-* kappa is NaN when labels and predictions are one and the same class.
+* a class without a case has no recall and no AUC: balanced accuracy and ``auc`` are means over the
+  classes that have them;
+* F1, ``precision_macro`` and ``recall_macro`` count the classes that occur in the labels or in the
+  predictions, at 0 where nothing is to be divided by;
+* ``auc`` is NaN when no class has both positive and negative cases;
+* ``roc_auc`` is what Matsoukas et al. (CVPR 2022) report: one against one for more than two
+  classes, and 0.5 where it is undefined (a class without a case, a label with one value only);
+* the kappas are NaN when labels and predictions are one and the same class.
 """
 
 from __future__ import annotations
@@ -15,7 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
-from sklearn.metrics import f1_score, recall_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from trainables.data.card import Task
 
@@ -25,12 +35,17 @@ Array = NDArray[Any]
 def classification_metrics(
     logits_nk: ArrayLike, labels: ArrayLike, task: Task = "multiclass"
 ) -> dict[str, float]:
-    """Return accuracy, balanced_accuracy, macro_f1, kappa (quadratic weights) and auc.
+    """Return the metrics of one task.
+
+    All: accuracy, balanced_accuracy, macro_f1, kappa (quadratic weights), auc, precision_macro,
+    recall_macro, roc_auc. Multiclass: cohen_kappa (no weights). Multilabel: subset_accuracy (every
+    label right), mean_ap (average precision, 0 for a label without positives).
 
     Args:
         logits_nk: scores before softmax (multiclass) or sigmoid (multilabel).
         labels: class numbers (n) or, for multilabel, zeros and ones (n, k). Multilabel metrics
-            are means over the labels, each a binary decision at 0.5; F1 is of the positives.
+            are means over the labels, each positive above 0.5; F1, precision and recall are of
+            the positives.
 
     Raises:
         ValueError: no cases, or shapes that do not belong together.
@@ -48,12 +63,13 @@ def classification_metrics(
 
 def quadratic_kappa(truth: Array, predicted: Array, classes: int) -> float:
     """Return Cohen's kappa with quadratic weights, NaN when both sides are one same class."""
-    observed = np.zeros((classes, classes))
-    np.add.at(observed, (truth, predicted), 1)
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
-    weight = (np.arange(classes)[:, None] - np.arange(classes)[None, :]) ** 2
-    chance = float((weight * expected).sum())
-    return float("nan") if chance == 0 else 1 - float((weight * observed).sum()) / chance
+    apart = np.arange(classes)[:, None] - np.arange(classes)[None, :]
+    return _kappa(truth, predicted, apart**2)
+
+
+def cohen_kappa(truth: Array, predicted: Array, classes: int) -> float:
+    """Return Cohen's kappa without weights, NaN when both sides are one same class."""
+    return _kappa(truth, predicted, 1 - np.eye(classes))
 
 
 def macro_auc(probabilities_nk: Array, positive_nk: Array) -> float:
@@ -66,6 +82,16 @@ def macro_auc(probabilities_nk: Array, positive_nk: Array) -> float:
     return float(np.mean(areas)) if areas else float("nan")
 
 
+def decided_auc(probabilities_nk: Array, truth: Array) -> float:
+    """Return the ROC-AUC of two classes, or of each pair of more, 0.5 when a class has no case."""
+    classes = probabilities_nk.shape[1]
+    if len(np.unique(truth)) < classes:
+        return 0.5
+    if classes == 2:
+        return float(roc_auc_score(truth, probabilities_nk[:, 1]))
+    return float(roc_auc_score(truth, probabilities_nk, multi_class="ovo", average="macro"))
+
+
 def _multiclass(probabilities_nk: Array, truth: Array) -> dict[str, float]:
     classes = probabilities_nk.shape[1]
     predicted = probabilities_nk.argmax(axis=1)
@@ -74,16 +100,48 @@ def _multiclass(probabilities_nk: Array, truth: Array) -> dict[str, float]:
         auc = macro_auc(probabilities_nk[:, 1:], truth[:, None] == 1)
     else:
         auc = macro_auc(probabilities_nk, truth[:, None] == np.arange(classes))
-    return {**_decisions(truth, predicted, classes), "auc": auc}
+    return {
+        **_decisions(truth, predicted, classes),
+        **_precision_and_recall(truth, predicted),
+        "cohen_kappa": cohen_kappa(truth, predicted, classes),
+        "auc": auc,
+        "roc_auc": decided_auc(probabilities_nk, truth),
+    }
 
 
 def _multilabel(probabilities_nk: Array, truth_nk: Array) -> dict[str, float]:
-    predicted_nk = (probabilities_nk >= 0.5).astype(np.int64)
+    predicted_nk = (probabilities_nk > 0.5).astype(np.int64)
     columns = zip(truth_nk.T, predicted_nk.T, strict=True)
     rows = [_decisions(truth, predicted, 2) for truth, predicted in columns]
     means = {name: _mean_of_defined([row[name] for row in rows]) for name in rows[0]}
     f1 = f1_score(truth_nk, predicted_nk, average="macro", zero_division=0)
-    return {**means, "macro_f1": float(f1), "auc": macro_auc(probabilities_nk, truth_nk)}
+    areas, precisions = zip(
+        *(_ranking(p, t) for p, t in zip(probabilities_nk.T, truth_nk.T, strict=True)), strict=True
+    )
+    return {
+        **means,
+        **_precision_and_recall(truth_nk, predicted_nk),
+        "macro_f1": float(f1),
+        "subset_accuracy": float((truth_nk == predicted_nk).all(axis=1).mean()),
+        "auc": macro_auc(probabilities_nk, truth_nk),
+        "roc_auc": float(np.mean(areas)),
+        "mean_ap": float(np.mean(precisions)),
+    }
+
+
+def _ranking(probability_n: Array, positive_n: Array) -> tuple[float, float]:
+    """Return ROC-AUC and average precision of one label."""
+    positives = int(positive_n.sum())
+    if positives == 0:
+        return 0.5, 0.0
+    area = 0.5 if positives == len(positive_n) else float(roc_auc_score(positive_n, probability_n))
+    return area, float(average_precision_score(positive_n, probability_n))
+
+
+def _precision_and_recall(truth: Array, predicted: Array) -> dict[str, float]:
+    precision = precision_score(truth, predicted, average="macro", zero_division=0)
+    recall = recall_score(truth, predicted, average="macro", zero_division=0)
+    return {"precision_macro": float(precision), "recall_macro": float(recall)}
 
 
 def _decisions(truth: Array, predicted: Array, classes: int) -> dict[str, float]:
@@ -95,6 +153,14 @@ def _decisions(truth: Array, predicted: Array, classes: int) -> dict[str, float]
         "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0)),
         "kappa": quadratic_kappa(truth, predicted, classes),
     }
+
+
+def _kappa(truth: Array, predicted: Array, weight_kk: Array) -> float:
+    observed = np.zeros(weight_kk.shape)
+    np.add.at(observed, (truth, predicted), 1)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
+    chance = float((weight_kk * expected).sum())
+    return float("nan") if chance == 0 else 1 - float((weight_kk * observed).sum()) / chance
 
 
 def _mean_of_defined(values: list[float]) -> float:

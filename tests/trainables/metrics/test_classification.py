@@ -33,6 +33,10 @@ def test_multiclass_equals_scikit_learn(classes: int, seed: int) -> None:
             "macro_f1": sk.f1_score(labels, predicted, average="macro"),
             "kappa": sk.cohen_kappa_score(labels, predicted, weights="quadratic"),
             "auc": sk.roc_auc_score(labels, softmax(logits, axis=1), multi_class="ovr"),
+            "precision_macro": sk.precision_score(labels, predicted, average="macro"),
+            "recall_macro": sk.recall_score(labels, predicted, average="macro"),
+            "cohen_kappa": sk.cohen_kappa_score(labels, predicted),
+            "roc_auc": sk.roc_auc_score(labels, softmax(logits, axis=1), multi_class="ovo"),
         }
     )
 
@@ -59,6 +63,11 @@ def test_multilabel_equals_the_mean_over_labels() -> None:
             "macro_f1": sk.f1_score(labels, chosen, average="macro"),
             "kappa": np.mean([sk.cohen_kappa_score(labels[:, c], chosen[:, c]) for c in columns]),
             "auc": sk.roc_auc_score(labels, expit(logits), average="macro"),
+            "precision_macro": sk.precision_score(labels, chosen, average="macro"),
+            "recall_macro": sk.recall_score(labels, chosen, average="macro"),
+            "subset_accuracy": sk.accuracy_score(labels, chosen),
+            "roc_auc": sk.roc_auc_score(labels, expit(logits), average="macro"),
+            "mean_ap": sk.average_precision_score(labels, expit(logits), average="macro"),
         },
         abs=1e-9,
     )
