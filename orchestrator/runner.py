@@ -11,6 +11,8 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -33,6 +35,9 @@ from orchestrator.settings import Settings
 from orchestrator.tracking import Tracker, check_uri, init_store
 from orchestrator.trial import TrialEnvironment, make_trial_function
 from trainables.errors import ResourceError, StorageError
+
+_CONNECT_S = 45.0
+"""How long a cluster may take to accept a driver; a loaded one needs several seconds."""
 
 _DRAIN_S = 60.0
 """How long the end of a run waits for the tracking store to take what it has not."""
@@ -223,9 +228,27 @@ def _given_cluster(settings: Settings) -> AbstractContextManager[None]:
     """Connect to the cluster the settings name; for a local one, check that a trial would fit."""
     if settings.address:
         require_reachable(settings.address)
+        _require_ray(settings.address)
         return _ray_cluster(settings)
     trial_slots(settings, [local_node()])
     return nullcontext()
+
+
+def _require_ray(address: str) -> None:
+    # In a process of its own, because nothing ends a ray.init that waits for another service, or
+    # for a cluster that does not take its token.
+    script = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
+    command = [sys.executable, "-c", script, address]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=_CONNECT_S)
+    except subprocess.TimeoutExpired:
+        raise ResourceError(
+            f"what answers at {address} is no Ray cluster, or takes no driver from here: check "
+            f"the address, RAY_AUTH_TOKEN, and that this machine is one of its nodes"
+        ) from None
+    except subprocess.CalledProcessError as error:
+        cause = error.stderr.strip().splitlines()[-1]
+        raise ResourceError(f"cannot use Ray at {address}: {cause}") from None
 
 
 @contextmanager

@@ -108,7 +108,9 @@ def test_a_wrong_request_is_one_message_and_leaves_nothing(
     xenograft: Command, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     _refused(xenograft(*arguments), message)
-    assert list(tmp_path.iterdir()) == []
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    # Planning remembers the digests of the files it had to read.
+    assert [path for path in left if path.parent.name != "hashes"] == []
 
 
 @pytest.mark.parametrize(
