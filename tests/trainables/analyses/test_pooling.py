@@ -73,7 +73,7 @@ def test_stem_has_one_number_per_channel(name: str, locations: Locations) -> Non
 
 
 def test_swin_patches_are_averaged_over_places_not_channels(locations: Locations) -> None:
-    model = small_classifier("swin", locations)
+    model = small_classifier("swin_t_twin", locations)
     embed = model.backbone.trunk.patch_embed
     x_nchw = pictures(model, 2)
     layer = analysed_layers(model.backbone)[0]
