@@ -43,3 +43,13 @@ def test_average_over_ranks_of_weighted_means_is_the_global_mean(
     assert all(len(part) > 0 for part, _ in shares)
     used = torch.cat([part for part, weight in shares if weight > 0])
     assert sorted(used.tolist()) == sorted(batch.tolist())
+
+
+@pytest.mark.parametrize(("cases", "batches"), [(8, 2), (11, 2), (12, 3)])
+def test_drop_last_keeps_full_batches_only(cases: int, batches: int) -> None:
+    assert [len(b) for b in global_batches(cases, 4, 0, drop_last=True)] == [4] * batches
+
+
+def test_drop_last_refuses_less_than_one_batch() -> None:
+    with pytest.raises(DatasetError, match="3 pictures do not fill one batch of 4"):
+        global_batches(3, 4, 0, drop_last=True)
