@@ -1,7 +1,8 @@
 """Small coloured pictures of ten textures and shapes: a source domain to pretrain on.
 
-Stands in for natural photographs: edges, blobs, lines and textures at many scales, in any colour,
-place, size and direction, under uneven light. Nothing in them is medical.
+Stands in for natural photographs: edges, blobs, lines and textures at many scales, in any place,
+size and direction, under uneven light. Most pictures of a class share a colour, as most bananas do.
+Nothing in them is medical.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SOURCE = GeneratedSource(
         "imagenet_twin": TwinParameters(
             shares=(1 / _CLASSES,) * _CLASSES,
             # A source domain is larger than what is fine-tuned on.
-            counts={"train": 2000, "val": 300, "test": 300},
+            counts={"train": 3000, "val": 300, "test": 300},
         )
     },
     module="imagenet_twin_pixels",

@@ -21,6 +21,22 @@ from trainables.data.light import blur, cover, expose, smooth_noise
 from trainables.data.twin import SIZE_PX, TwinParameters
 
 _BRANCHES = 7
+_USUAL = 0.65
+"""Share of the pictures that show the pattern in the usual colour of its class."""
+
+# As bananas are yellow: colour says something of a class, though not all. In the card's order.
+_COLOURS = (
+    (0.30, 0.42, 0.62),
+    (0.72, 0.70, 0.64),
+    (0.42, 0.26, 0.18),
+    (0.80, 0.66, 0.22),
+    (0.84, 0.52, 0.62),
+    (0.72, 0.24, 0.18),
+    (0.28, 0.62, 0.62),
+    (0.46, 0.30, 0.56),
+    (0.26, 0.38, 0.16),
+    (0.56, 0.60, 0.68),
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +77,11 @@ def _draw(rng: np.random.Generator, labels: Ints, size_px: int) -> Pictures:
         if len(mine):
             frame = _frame(rng, canvas, scale[mine], turn[mine])
             cover_nhw[mine] = np.clip(pattern(rng, frame), 0, 1)
-    light_nchw, figure_nchw = (_texture(rng, n, size_px) for _ in range(2))
-    contrast = rng.uniform(0.55, 1.0, (n, 1, 1)).astype(np.float32)
+    light_nchw = _texture(rng, size_px, _tones(rng, n))
+    usual = rng.random((n, 1)) < _USUAL
+    own = np.array(_COLOURS)[labels] * rng.normal(1, 0.12, (n, 1)) + rng.normal(0, 0.06, (n, 3))
+    figure_nchw = _texture(rng, size_px, np.where(usual, own, _tones(rng, n)))
+    contrast = rng.uniform(0.6, 1.0, (n, 1, 1)).astype(np.float32)
     light_nchw += (contrast * cover_nhw)[:, None] * (figure_nchw - light_nchw)
     _add_clutter(rng, light_nchw, canvas)
     slope = rng.normal(0, 0.15, (2, n, 1, 1)).astype(np.float32)
@@ -71,13 +90,18 @@ def _draw(rng: np.random.Generator, labels: Ints, size_px: int) -> Pictures:
     return expose(rng, light_nchw, 0.02), {"label": labels, "scale": scale, "turn": turn}
 
 
-def _texture(rng: np.random.Generator, n: int, size_px: int) -> Floats:
-    """Return surfaces of a colour, rarely a garish one, with bumps at two random scales."""
-    tone = np.clip(rng.uniform(0.08, 0.92, (n, 1)) + rng.normal(0, 0.16, (n, 3)), 0.03, 0.97)
+def _tones(rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    """Draw colours (n, 3), rarely garish ones."""
+    return np.clip(rng.uniform(0.08, 0.92, (n, 1)) + rng.normal(0, 0.16, (n, 3)), 0.03, 0.97)
+
+
+def _texture(rng: np.random.Generator, size_px: int, tone: npt.NDArray[np.float64]) -> Floats:
+    """Return surfaces of the colours (n, 3) with bumps at two random scales."""
+    n = len(tone)
     light_nchw = np.repeat(tone[:, :, None, None], size_px, axis=2).astype(np.float32)
     light_nchw = np.repeat(light_nchw, size_px, axis=3)
     for cells in (rng.integers(2, 6), rng.integers(8, 28)):
-        strength = rng.uniform(0.0, 0.14, (n, 3, 1, 1)).astype(np.float32)
+        strength = rng.uniform(0.0, 0.10, (n, 3, 1, 1)).astype(np.float32)
         light_nchw += strength * smooth_noise(rng, n, int(cells), size_px)[:, None]
     return light_nchw
 
@@ -85,9 +109,9 @@ def _texture(rng: np.random.Generator, n: int, size_px: int) -> Floats:
 def _add_clutter(rng: np.random.Generator, light_nchw: Floats, canvas: Canvas) -> None:
     """Lay small blobs and scratches of any colour over the picture; they say nothing of it."""
     n = len(light_nchw)
-    blobs = _spots(rng, rng.poisson(1.5, n), (1.0, 4.5), 2.0)
+    blobs = _spots(rng, rng.poisson(1.0, n), (1.0, 4.0), 2.0)
     cover(light_nchw, 0.8 * canvas.ellipses(blobs, 1.5, n), rng.uniform(0, 1, (n, 3)))
-    scratches = _walks(rng, rng.poisson(0.6, n), 0.035, 0.15)
+    scratches = _walks(rng, rng.poisson(0.4, n), 0.035, 0.15)
     cover(light_nchw, 0.8 * canvas.lines([scratches], n), rng.uniform(0, 1, (n, 3)))
 
 

@@ -18,6 +18,7 @@ from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, source_of
 from trainables.data.chexpert_findings import FINDINGS
 from trainables.data.chexpert_twin import WIDE_HEART, WIDE_MEDIASTINUM
+from trainables.data.doctor import doctor
 from trainables.data.generated import GeneratedSource, read_table
 from trainables.data.image_set import ImageSet
 from trainables.data.isic2019_twin import MALIGNANT_SCORE
@@ -143,6 +144,11 @@ def test_every_split_has_every_class_and_no_picture_twice(
         assert present.min() >= 4
         seen |= {picture.tobytes() for picture in batch_nchw}
     assert len(seen) == sum(card.expected_counts.values())
+
+
+@pytest.mark.parametrize("name", MEDICAL)
+def test_doctor_finds_nothing_wrong(name: str, shared_locations: Locations) -> None:
+    assert doctor(name, shared_locations) == []
 
 
 @pytest.mark.parametrize("name", TWINS)
