@@ -61,8 +61,6 @@ class _Lesion:
     centre_xy: Floats
     radius: Floats
     cover_nhw: Floats
-    depth_nhw: Floats
-    """From 0 outside over 0.5 at the edge to 1 well inside."""
 
 
 def generate(parameters: TwinParameters, domain: str, split: Split) -> Pictures:
@@ -142,7 +140,6 @@ def _outline(rng: np.random.Generator, canvas: Canvas, truth: Truth) -> _Lesion:
         centre_xy=centre_xy,
         radius=radius,
         cover_nhw=(depth * depth * (3 - 2 * depth)).astype(np.float32),
-        depth_nhw=np.clip(1.5 - reach, 0, 1).astype(np.float32),
     )
 
 
