@@ -7,7 +7,15 @@ from typing import ClassVar
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.engine.config import FitConfig, OptimizerConfig, Precision, ScheduleConfig
+from trainables.data.augmentation import Augmentation
+from trainables.data.transforms import Interpolation
+from trainables.engine.config import (
+    FitConfig,
+    OptimizerConfig,
+    Precision,
+    ScheduleConfig,
+    Selection,
+)
 from trainables.engine.inputs import Normalisation
 from trainables.errors import ConfigError
 from trainables.shift import check_shift
@@ -19,13 +27,24 @@ class Config:
 
     Args:
         shift_domains: domains the chosen model is also tested on, at the end, as ``test_shift/``.
+        train_fraction: share of the training pictures that is used, in (0, 1]: every class keeps
+            its share, and smaller parts are contained in larger ones of the same replicate.
+        epochs: the most epochs; ``schedule.stop_below_lr`` can end a run before.
         batch_size: pictures per optimizer step over all ranks together.
+        drop_last: leave out the last batch of an epoch when it is not full.
         image_size_px: side of the square input; the backbone card's own when None.
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
-        augment: random crops of at least half the area, horizontal flips, slight colour changes.
+        crop_fraction: pictures are squashed to the input side divided by this (0.875: 256 for an
+            input of 224); tests see the middle, a random crop of ``augment`` is cut from it.
+        interpolation: how pictures are resized; the backbone card's own when None.
+        augment: random changes of training pictures, see :meth:`Augmentation.preset`.
         freeze_backbone: train the head only; batch norms keep their statistics.
         normalisation: by the mean and sd of the backbone's card or of the data set's.
-        selection_metric: validation metric that chooses the epoch; larger is better.
+        val_every: validate every this many epochs, at most 1, and at the end of each epoch; the
+            best validation of an epoch is what it reports.
+        selection_metric: validation metric that chooses the state to keep; larger is better.
+        selection: 'first_best', or 'paper': rounded to 3 decimals, above 0, else the initial state.
+        keep_initial: replicates leave their state before training as ``initial.safetensors``.
     """
 
     trainable: ClassVar[str] = "classify"
@@ -34,17 +53,24 @@ class Config:
     backbone: BackboneRef
     data: DataRef
     shift_domains: tuple[str, ...] = ()
+    train_fraction: float = 1.0
     epochs: int = 10
     batch_size: int = 32
+    drop_last: bool = False
     image_size_px: int | None = None
+    crop_fraction: float = 1.0
+    interpolation: Interpolation | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     precision: Precision = "fp32"
     clip_norm: float = 0.0
-    augment: bool = False
+    augment: Augmentation = field(default_factory=Augmentation)
     freeze_backbone: bool = False
     normalisation: Normalisation = "backbone"
+    val_every: float = 1.0
     selection_metric: str = "val/accuracy"
+    selection: Selection = "first_best"
+    keep_initial: bool = False
 
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
@@ -54,6 +80,13 @@ class Config:
             raise ConfigError(
                 f"normalisation must be backbone or dataset, got '{self.normalisation}'"
             )
+        if self.interpolation not in (None, "bilinear", "bicubic"):
+            raise ConfigError(
+                f"interpolation must be bilinear or bicubic, got '{self.interpolation}'"
+            )
+        for name in ("train_fraction", "crop_fraction"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must be in (0, 1], got {getattr(self, name)}")
         self.fit_config()
 
     def fit_config(self) -> FitConfig:
@@ -61,16 +94,19 @@ class Config:
         return FitConfig(
             epochs=self.epochs,
             batch_size=self.batch_size,
+            drop_last=self.drop_last,
             optimizer=self.optimizer,
             schedule=self.schedule,
             precision=self.precision,
             clip_norm=self.clip_norm,
+            val_every=self.val_every,
             selection_metric=self.selection_metric,
+            selection=self.selection,
         )
 
 
 def run(config: Config, context: Context) -> dict[str, float]:
-    """Train, reporting every epoch; replicates return test metrics of the epoch chosen.
+    """Train, reporting every epoch; replicates return test metrics of the state chosen.
 
     Raises:
         DatasetError, WeightsError: something the config names is not here or damaged.

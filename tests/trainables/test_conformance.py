@@ -22,7 +22,8 @@ from check_trainable import (
 from trainables import classify, knn, probe
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
-from trainables.engine.config import OptimizerConfig
+from trainables.data.augmentation import Augmentation
+from trainables.engine.config import OptimizerConfig, ScheduleConfig
 from trainables.registry import TRAINABLES
 
 DATA = DataRef(name="fundus", domains=("camera_0",), limit=20)
@@ -39,8 +40,38 @@ CASES = {
             image_size_px=40,
             optimizer=OptimizerConfig(lr=1e-2),
             clip_norm=1.0,
-            augment=True,
+            augment=Augmentation.preset("light"),
         ),
+        steps=3,
+    ),
+    "classify_as_feature_reuse": Case(
+        config=classify.Config(
+            backbone=RANDOM,
+            data=DATA,
+            train_fraction=0.9,
+            epochs=3,
+            batch_size=4,
+            drop_last=True,
+            image_size_px=35,
+            crop_fraction=0.875,
+            interpolation="bilinear",
+            optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=1e-5),
+            schedule=ScheduleConfig(
+                name="plateau",
+                patience=0,
+                warmup_steps=3,
+                warmup_overshoot=True,
+                stop_below_lr=1e-6,
+            ),
+            clip_norm=1.0,
+            augment=Augmentation.preset("feature_reuse"),
+            normalisation="dataset",
+            val_every=0.5,
+            selection_metric="val/recall_macro",
+            selection="paper",
+            keep_initial=True,
+        ),
+        objective="val/recall_macro",
         steps=3,
     ),
     "probe": Case(
@@ -57,7 +88,7 @@ CASES = {
 
 
 def test_every_registered_trainable_has_a_case() -> None:
-    assert CASES.keys() == TRAINABLES.keys()
+    assert {case.config.trainable for case in CASES.values()} == TRAINABLES.keys()
 
 
 @pytest.fixture(scope="module", params=sorted(CASES))

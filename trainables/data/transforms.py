@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from trainables.data.augmentation import Augmentation
 from trainables.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ class EvalTransform:
     """Resize and normalise, the same way every time; works on one picture and on batches.
 
     Args:
-        resize: 'squash' ignores the aspect ratio; 'center_crop' scales the short side to
-            ``size_px / crop_fraction`` and cuts the middle.
+        resize: 'squash' ignores the aspect ratio and makes both sides ``size_px /
+            crop_fraction``; 'center_crop' makes the short side so long.
+        crop_fraction: share of the sides that is kept, from the middle.
     """
 
     size_px: int
@@ -32,25 +34,17 @@ class EvalTransform:
     crop_fraction: float = 1.0
 
     def __post_init__(self) -> None:
-        _check(self.size_px, self.std)
-        if not 0 < self.crop_fraction <= 1:
-            raise ConfigError(f"crop_fraction must be in (0, 1], got {self.crop_fraction}")
-        if self.resize == "squash" and self.crop_fraction != 1:
-            raise ConfigError("crop_fraction needs resize='center_crop'")
+        _check(self.size_px, self.std, self.crop_fraction)
 
     def build(self) -> Transform:
         """Return the function uint8 (..., 3, h, w) -> float32 (..., 3, size_px, size_px)."""
         from torchvision.transforms import v2
 
-        size = [self.size_px, self.size_px]
-        if self.resize == "squash":
-            steps = [v2.Resize(size, _mode(self.interpolation), antialias=True)]
-        else:
-            short_side = [round(self.size_px / self.crop_fraction)]
-            steps = [
-                v2.Resize(short_side, _mode(self.interpolation), antialias=True),
-                v2.CenterCrop(size),
-            ]
+        side = round(self.size_px / self.crop_fraction)
+        resized = [side, side] if self.resize == "squash" else [side]
+        steps = [v2.Resize(resized, _mode(self.interpolation), antialias=True)]
+        if self.resize == "center_crop" or side != self.size_px:
+            steps.append(v2.CenterCrop([self.size_px, self.size_px]))
         return _compose(steps, self.mean, self.std)
 
 
@@ -59,58 +53,66 @@ class TrainTransform:
     """Augment, resize and normalise one picture. Draws from torch's global generator only.
 
     Args:
-        crop_scale: least and greatest share of the area a random crop keeps; None: no crop.
-        horizontal_flip, vertical_flip: probabilities.
-        brightness, contrast, saturation, hue: greatest relative change of each.
+        crop_fraction: the picture is squashed to ``size_px / crop_fraction`` first; a random crop,
+            or without one the middle, is cut from that.
     """
 
     size_px: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: Interpolation = "bilinear"
-    crop_scale: tuple[float, float] | None = None
-    horizontal_flip: float = 0.0
-    vertical_flip: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
+    crop_fraction: float = 1.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        _check(self.size_px, self.std)
-        for name in ("horizontal_flip", "vertical_flip"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        for name, most in (("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0.5)):
-            if not 0 <= getattr(self, name) <= most:
-                raise ConfigError(f"{name} must be in [0, {most}], got {getattr(self, name)}")
-        if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
-            raise ConfigError(f"crop_scale must rise within (0, 1], got {self.crop_scale}")
+        _check(self.size_px, self.std, self.crop_fraction)
 
     def build(self) -> Transform:
         """Return the function uint8 (..., 3, h, w) -> float32 (..., 3, size_px, size_px)."""
+        return _compose([*self._geometry(), *_changes(self.augmentation)], self.mean, self.std)
+
+    def _geometry(self) -> list[Any]:
         from torchvision.transforms import v2
 
         size, mode = [self.size_px, self.size_px], _mode(self.interpolation)
-        if self.crop_scale:
-            steps = [v2.RandomResizedCrop(size, self.crop_scale, interpolation=mode)]
-        else:
-            steps = [v2.Resize(size, mode, antialias=True)]
-        if self.horizontal_flip:
-            steps.append(v2.RandomHorizontalFlip(self.horizontal_flip))
-        if self.vertical_flip:
-            steps.append(v2.RandomVerticalFlip(self.vertical_flip))
-        jitter = (self.brightness, self.contrast, self.saturation, self.hue)
-        if any(jitter):
-            steps.append(v2.ColorJitter(*jitter))
-        return _compose(steps, self.mean, self.std)
+        side = round(self.size_px / self.crop_fraction)
+        scale = self.augmentation.crop_scale
+        if scale and side == self.size_px:
+            # The crop resizes from the original pixels.
+            return [v2.RandomResizedCrop(size, scale, interpolation=mode)]
+        steps = [v2.Resize([side, side], mode, antialias=True)]
+        if scale:
+            steps.append(v2.RandomResizedCrop(size, scale, interpolation=mode))
+        elif side != self.size_px:
+            steps.append(v2.CenterCrop(size))
+        return steps
 
 
-def _check(size_px: int, std: tuple[float, ...]) -> None:
+def _changes(augmentation: Augmentation) -> list[Any]:
+    from torchvision.transforms import v2
+
+    a = augmentation
+    steps: list[Any] = []
+    if a.vertical_flip:
+        steps.append(v2.RandomVerticalFlip(a.vertical_flip))
+    if a.horizontal_flip:
+        steps.append(v2.RandomHorizontalFlip(a.horizontal_flip))
+    changes = (a.brightness, a.contrast, a.saturation, a.hue)
+    if any(changes) and a.jitter:
+        jitter = v2.ColorJitter(*changes)
+        steps.append(jitter if a.jitter == 1 else v2.RandomApply([jitter], p=a.jitter))
+    if a.greyscale:
+        steps.append(v2.RandomGrayscale(a.greyscale))
+    return steps
+
+
+def _check(size_px: int, std: tuple[float, ...], crop_fraction: float) -> None:
     if size_px < 1:
         raise ConfigError(f"size_px must be >= 1, got {size_px}")
     if min(std) <= 0:
         raise ConfigError(f"std must be > 0, got {std}")
+    if not 0 < crop_fraction <= 1:
+        raise ConfigError(f"crop_fraction must be in (0, 1], got {crop_fraction}")
 
 
 def _mode(interpolation: Interpolation) -> Any:

@@ -23,6 +23,7 @@ from trainables.models.heads import Classifier, LinearHead
 
 _WEIGHTS = "model.safetensors"
 _DESCRIPTION = "config.json"
+_INITIAL = "initial.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +49,7 @@ def save_classifier(
     metrics: Mapping[str, float],
 ) -> None:
     """Write both files; the config is canonical and metrics that are not a number are null."""
-    tensors = {name: _plain(tensor) for name, tensor in model.state_dict().items()}
-    replace_file(folder / _WEIGHTS, lambda temporary: save_file(tensors, temporary))
+    _save_state(folder / _WEIGHTS, model)
     description: dict[str, Any] = {
         "trainable": config.trainable,
         "version": config.version,
@@ -58,6 +58,22 @@ def save_classifier(
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
     }
     write_json(folder / _DESCRIPTION, description)
+
+
+def save_initial(folder: Path, model: Classifier) -> None:
+    """Write ``initial.safetensors``, the state before training, named as in the trained one.
+
+    Layer importance, weight distance and similarity compare with it, so it never changes: a trial
+    that goes on finds the file it wrote when it began.
+    """
+    if not (folder / _INITIAL).exists():
+        _save_state(folder / _INITIAL, model)
+
+
+def load_initial(folder: Path) -> dict[str, Tensor]:
+    """Return the state that :func:`save_initial` wrote."""
+    tensors: dict[str, Tensor] = load_file(folder / _INITIAL)
+    return tensors
 
 
 def load_classifier(folder: Path, locations: Locations) -> tuple[Classifier, ClassifierSpec]:
@@ -70,6 +86,11 @@ def load_classifier(folder: Path, locations: Locations) -> tuple[Classifier, Cla
     model = Classifier(backbone, LinearHead(backbone.dim, len(spec.classes), seed=0))
     model.load_state_dict(load_file(folder / _WEIGHTS))
     return model.eval(), spec
+
+
+def _save_state(path: Path, model: Classifier) -> None:
+    tensors = {name: _plain(tensor) for name, tensor in model.state_dict().items()}
+    replace_file(path, lambda temporary: save_file(tensors, temporary))
 
 
 def _plain(tensor: Tensor) -> Tensor:

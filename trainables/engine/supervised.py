@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from trainables.config import seed_from
 from trainables.context import Context
+from trainables.data.augmentation import Augmentation
 from trainables.data.card import Task
+from trainables.data.fraction import stratified_fraction
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.data.transforms import EvalTransform, TrainTransform
 from trainables.engine.batches import ImageBatch, image_batches
-from trainables.engine.classifier_files import ClassifierSpec, save_classifier
+from trainables.engine.classifier_files import ClassifierSpec, save_classifier, save_initial
+from trainables.engine.config import Precision
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.final_test import final_metrics
 from trainables.engine.inputs import eval_transform
@@ -29,23 +34,19 @@ if TYPE_CHECKING:
 
 def train_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.classify.run` promises."""
-    train, val = (open_split(config.data, split, context) for split in ("train", "val"))
-    transform = eval_transform(
-        config.backbone, config.data, config.image_size_px, config.normalisation
-    )
+    train, val = _training_set(config, context), open_split(config.data, "val", context)
+    transform = _transform(config)
     model = _create_model(config, transform, train, context)
+    if config.keep_initial and context.final and context.is_main:
+        save_initial(context.artifacts, model)
 
-    def score(images: ImageSet) -> Tensor:
+    def score(images: ImageSet, precision: Precision = "fp32") -> Tensor:
         logits_nk, _ = predict_logits(
-            model, images, transform, config.batch_size, config.precision, context
+            model, images, transform, config.batch_size, precision, context
         )
         return logits_nk
 
-    def evaluate() -> dict[str, float]:
-        values = classification_metrics(score(val).numpy(), val.labels, val.task)
-        return {f"val/{name}": value for name, value in values.items()}
-
-    train_transform = augmentation(transform) if config.augment else transform
+    train_transform = augmented(transform, config.augment)
     training: Training[ImageBatch] = Training(
         cases=len(train),
         batches=lambda indices: image_batches(
@@ -54,11 +55,12 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
         loss=lambda module, batch: classification_loss(
             module(batch.x_nchw), batch.labels, train.task
         ),
-        evaluate=evaluate,
+        evaluate=lambda: _validation(score(val, config.precision), val, config.batch_size),
     )
     fit(model, training, config.fit_config(), context)
     if not context.final:
         return {}
+    # Whatever the training's number format: tests are in full precision.
     metrics = final_metrics(score, config.data, config.shift_domains, context)
     if context.is_main:
         _save(config, model, train, transform, metrics, context)
@@ -72,18 +74,51 @@ def classification_loss(logits_nk: Tensor, labels: Tensor, task: Task) -> Tensor
     return functional.cross_entropy(logits_nk, labels)
 
 
-def augmentation(transform: EvalTransform) -> TrainTransform:
-    """Return the augmentation that ``augment`` switches on, for the same size and norm."""
+def augmented(
+    transform: EvalTransform, augmentation: Augmentation
+) -> EvalTransform | TrainTransform:
+    """Return the transform of training pictures that leads to the same size and norm."""
+    if augmentation == Augmentation():
+        return transform
     return TrainTransform(
         size_px=transform.size_px,
         mean=transform.mean,
         std=transform.std,
         interpolation=transform.interpolation,
-        crop_scale=(0.5, 1.0),
-        horizontal_flip=0.5,
-        brightness=0.1,
-        contrast=0.1,
-        saturation=0.1,
+        crop_fraction=transform.crop_fraction,
+        augmentation=augmentation,
+    )
+
+
+def mean_loss_of_batches(logits_nk: Tensor, labels: Tensor, task: Task, batch_size: int) -> float:
+    """Return the mean of the mean losses of batches; a smaller last batch counts as one too."""
+    parts = zip(torch.split(logits_nk, batch_size), torch.split(labels, batch_size), strict=True)
+    return float(torch.stack([classification_loss(x, y, task) for x, y in parts]).mean())
+
+
+def _validation(logits_nk: Tensor, val: ImageSet, batch_size: int) -> dict[str, float]:
+    values = classification_metrics(logits_nk.numpy(), val.labels, val.task)
+    loss = mean_loss_of_batches(logits_nk, torch.from_numpy(val.labels), val.task, batch_size)
+    return {f"val/{name}": value for name, value in values.items()} | {"val/loss": loss}
+
+
+def _training_set(config: Config, context: Context) -> ImageSet:
+    train = open_split(config.data, "train", context)
+    if config.train_fraction == 1:
+        return train
+    # One draw per replicate, the same for every model, and nested over the fractions.
+    seed = 42 + context.replicate
+    return train.subset(stratified_fraction(train.labels, config.train_fraction, seed))
+
+
+def _transform(config: Config) -> EvalTransform:
+    transform = eval_transform(
+        config.backbone, config.data, config.image_size_px, config.normalisation
+    )
+    return dataclasses.replace(
+        transform,
+        crop_fraction=config.crop_fraction,
+        interpolation=config.interpolation or transform.interpolation,
     )
 
 

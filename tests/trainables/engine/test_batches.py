@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from trainables.data.augmentation import Augmentation
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform, TrainTransform
 from trainables.engine.batches import image_batches
@@ -35,7 +36,7 @@ def test_augmentation_draws_for_each_picture_and_follows_the_seed(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     images = request.getfixturevalue(kind)
-    random = TrainTransform(size_px=16, horizontal_flip=0.5, **NORM)
+    random = TrainTransform(size_px=16, augmentation=Augmentation(horizontal_flip=0.5), **NORM)
     part = [torch.zeros(16, dtype=torch.int64)]
 
     def drawn(seed: int) -> torch.Tensor:
