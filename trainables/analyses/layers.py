@@ -99,12 +99,17 @@ def _swin(backbone: Backbone) -> list[Layer]:
     return [stem, *_branches(backbone.trunk, "tokens")]
 
 
-def _branches(trunk: nn.Module, layout: Layout) -> list[Layer]:
+def _dinov2_transformers(backbone: Backbone) -> list[Layer]:
+    stem = _trunk_layer("embeddings.patch_embeddings", "stem", "tokens")
+    return [stem, *_branches(backbone.trunk, "class_tokens", attention="attention")]
+
+
+def _branches(trunk: nn.Module, layout: Layout, attention: str = "attn") -> list[Layer]:
     """Return attention and MLP of every module that has both, in network order."""
     layers = []
     for name, module in trunk.named_modules():
-        if {"attn", "mlp"} <= {child for child, _ in module.named_children()}:
-            layers.append(_trunk_layer(f"{name}.attn", "attn", layout))
+        if {attention, "mlp"} <= {child for child, _ in module.named_children()}:
+            layers.append(_trunk_layer(f"{name}.{attention}", "attn", layout))
             layers.append(_trunk_layer(f"{name}.mlp", "mlp", layout))
     return layers
 
@@ -116,6 +121,7 @@ _FAMILIES: Mapping[str, Callable[[Backbone], list[Layer]]] = MappingProxyType(
         "inception": _inception,
         "deit": _plain_vit,
         "dinov2": _plain_vit,
+        "dinov2_transformers": _dinov2_transformers,
         "clip": _clip,
         "swin": _swin,
     }

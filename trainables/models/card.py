@@ -79,7 +79,7 @@ class BackboneCard:
     name: str
     title: str
     family: str
-    library: Literal["timm", "open_clip"]
+    library: Literal["timm", "open_clip", "transformers"]
     architecture: str
     dim: int
     image_size_px: int

@@ -20,6 +20,7 @@ SMALL = (
     "inception_v3_twin",
     "deit_s_twin",
     "dinov2_vit_b14_twin",
+    "dinov2_vit_s14_twin",
     "clip_vit_b16_twin",
     "swin_t_twin",
 )
