@@ -33,6 +33,7 @@ CONFIG = classify.Config(
     batch_size=7,
     optimizer=OptimizerConfig(name="sgd", lr=0.05, weight_decay=1e-3),
     clip_norm=5.0,
+    val_every=0.5,
 )
 
 
