@@ -21,7 +21,7 @@ from trainables.data.light import blur, cover, expose, smooth_noise
 from trainables.data.twin import SIZE_PX, TwinParameters
 
 _BRANCHES = 7
-_USUAL = 0.65
+_USUAL = 0.9
 """Share of the pictures that show the pattern in the usual colour of its class."""
 
 # As bananas are yellow: colour says something of a class, though not all. In the card's order.
