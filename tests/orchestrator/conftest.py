@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Ray reads these when it is first imported, which may be long before a test starts it.
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="a" * 64, RAY_USAGE_STATS_ENABLED="0")
+
 
 @pytest.fixture(scope="session")
 def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -15,9 +18,6 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # Ray's sockets have paths of at most 107 bytes, so not below pytest's own folder.
     folder = Path("/tmp") / f"xg{os.getpid()}"
     os.environ.update(
-        RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN="a" * 64,
-        RAY_USAGE_STATS_ENABLED="0",
         RAY_TMPDIR=str(folder),
         HOME=str(tmp_path_factory.mktemp("home")),
     )

@@ -119,7 +119,7 @@ def _require_one_run_each(folder: Path, trials: set[str]) -> None:
     assert "RUNNING" not in {run.info.status for run in runs}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_run_that_is_killed_interrupted_and_terminated_ends_as_if_it_was_not(
     tmp_path: Path,
 ) -> None:
