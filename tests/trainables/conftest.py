@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trainables.context import Locations
+from trainables.models import twin_recipe
+from trainables.models.twin_recipe import TwinRecipe
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,16 @@ def shared_locations(tmp_path_factory: pytest.TempPathFactory) -> Locations:
     for name in ("data", "weights", "store"):
         (root / name).mkdir()
     return Locations(data=root / "data", weights=root / "weights", store=root / "store")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hasty_twins() -> Iterator[None]:
+    """Pretrain twins for a moment only: tests do not ask how good they are."""
+    hasty = TwinRecipe(pictures=100, epochs=2, batch_size=20, lr=1e-3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(twin_recipe, "CONVOLUTIONAL", hasty)
+        patch.setattr(twin_recipe, "TRANSFORMER", hasty)
+        yield
 
 
 @pytest.fixture

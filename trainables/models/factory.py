@@ -8,16 +8,16 @@ from typing import Protocol, cast
 
 from torch import nn
 
-from trainables.config import BackboneRef, seed_from
+from trainables.config import BackboneRef
 from trainables.context import Locations
 from trainables.errors import ConfigError
+from trainables.models import twin_pretraining as twin
 from trainables.models.backbone import Backbone
 from trainables.models.card import BackboneCard, WeightsSource
 from trainables.models.cards import get_backbone_card
 from trainables.models.seeding import seeded
 from trainables.models.statistics_transfer import transfer_seed, transfer_statistics
 from trainables.models.stem import widen_stem
-from trainables.models.twins import settle_norms
 from trainables.models.weights import require_weights
 
 
@@ -41,6 +41,8 @@ def create_backbone(
 ) -> Backbone:
     """Build a backbone, in training mode, with the weights it names; never uses the network.
 
+    The weights of a twin are trained on first use, for some seconds, and kept in the store.
+
     Args:
         seed: decides random weights; published and twin weights do not depend on it.
         image_size_px: side of the square input, the card's own when None.
@@ -50,19 +52,20 @@ def create_backbone(
     Raises:
         SelectionError: there is no such card.
         WeightsError: the weights are unknown, absent, or do not fit the architecture.
+        StorageError: the store cannot hold the weights of a twin.
         ConfigError: the architecture cannot read pictures of this size, or has no such level.
     """
     card = get_backbone_card(ref.card)
     status = require_weights(ref, locations)
     size_px = _checked_size(card, image_size_px)
     loader = cast(Loader, importlib.import_module(card.module))
-    # A twin stands in for one published file: the same for every trial.
-    with seeded(seed_from("twin", card.name) if status.kind == "twin" else seed):
+    with seeded(seed):
         backbone = loader.build(card, size_px)
-        if status.path is not None:
-            loader.load(backbone, card.source(ref.weights), status.path)
         if status.kind == "twin":
-            settle_norms(backbone)
+            # It stands in for one published file: the same for every trial.
+            loader.load(backbone, twin.SOURCE, twin.twin_weights(card, loader.build, locations))
+        elif status.path is not None:
+            loader.load(backbone, card.source(ref.weights), status.path)
         if ref.transfer_level is not None:
             transfer_statistics(backbone, ref.transfer_level, transfer_seed(ref, replicate))
         stem = cast(nn.Conv2d, backbone.trunk.get_submodule(card.stem))

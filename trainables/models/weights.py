@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from trainables.config import BackboneRef, digest
 from trainables.context import Locations
@@ -17,9 +17,7 @@ from trainables.errors import ConfigError, DatasetError, SelectionError, Weights
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.cards import BACKBONE_CARDS
 from trainables.models.text_cards import TEXT_CARDS, TextCard
-
-_TWIN_VERSION = 1
-"""Raised when the weights of the twins change for another reason than their cards."""
+from trainables.models.twin_recipe import twin_key
 
 _TRANSFER_VERSION = 1
 """Raised when the same weights and transfer level would give other numbers."""
@@ -82,7 +80,7 @@ def _whole_status(
     ref: BackboneRef, card: BackboneCard | TextCard, locations: Locations
 ) -> WeightsStatus:
     if ref.weights in (RANDOM, TWIN) and isinstance(card, BackboneCard):
-        return _made_status(ref, card)
+        return _made_status(ref, card, locations)
     return _published_status(ref, card.source(ref.weights), locations)
 
 
@@ -118,15 +116,17 @@ def _card(name: str) -> BackboneCard | TextCard:
     return cards[name]
 
 
-def _made_status(ref: BackboneRef, card: BackboneCard) -> WeightsStatus:
-    version = _TWIN_VERSION if ref.weights == TWIN else None
+def _made_status(ref: BackboneRef, card: BackboneCard, locations: Locations) -> WeightsStatus:
+    """Return the status of weights that are drawn or trained here, known without doing it."""
+    twin = ref.weights == TWIN
+    identity: Any = [card.name, card.architecture, card.overrides, RANDOM]
     return WeightsStatus(
         ref=ref,
-        kind="twin" if ref.weights == TWIN else "random",
-        digest=digest([card.name, card.architecture, card.overrides, ref.weights, version]),
+        kind="twin" if twin else "random",
+        digest=digest(twin_key(card, locations) if twin else identity),
         path=None,
         present=True,
-        reason="drawn from a seed",
+        reason="trained on generated pictures when first needed" if twin else "drawn from a seed",
     )
 
 

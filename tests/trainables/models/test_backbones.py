@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.config import BackboneRef
+from trainables.config import BackboneRef, DataRef
+from trainables.data.open import load_split
+from trainables.data.transforms import EvalTransform
 from trainables.errors import ConfigError, SelectionError, WeightsError
 from trainables.models.cards import BACKBONE_CARDS
 from trainables.models.factory import create_backbone
@@ -22,9 +24,9 @@ def pictures(size_px: int, n: int = 3, channels: int = 3) -> torch.Tensor:
 
 
 @pytest.fixture(params=TWINS)
-def twin(request, locations):
+def twin(request, shared_locations):
     return create_backbone(
-        BackboneRef(card=request.param, weights="twin"), locations, seed=0
+        BackboneRef(card=request.param, weights="twin"), shared_locations, seed=0
     ).eval()
 
 
@@ -44,9 +46,12 @@ def test_card_tells_the_true_size(twin):
     )
 
 
-def test_frozen_features_vary_enough_to_learn_from(twin):
+def test_frozen_features_vary_enough_to_learn_from(twin, shared_locations):
+    images = load_split(DataRef(name="imagenet_twin", limit=30), "train", shared_locations)
+    card = twin.card
+    transform = EvalTransform(size_px=twin.image_size_px, mean=card.mean, std=card.std).build()
     with torch.no_grad():
-        pooled_nd = twin(pictures(twin.image_size_px))
+        pooled_nd = twin(transform(images.images(range(30))))
     # Far below one, a linear head with the usual penalty or step size could not learn.
     assert 0.02 < pooled_nd.std(dim=0).mean() < 2
 
@@ -79,8 +84,9 @@ def test_backbone_can_be_copied(twin):
     assert equal(copy.deepcopy(twin), twin)
 
 
-def test_twin_weights_do_not_depend_on_the_seed(twin, locations):
-    again = create_backbone(BackboneRef(card=twin.card.name, weights="twin"), locations, seed=1)
+def test_twin_weights_do_not_depend_on_the_seed(twin, shared_locations):
+    ref = BackboneRef(card=twin.card.name, weights="twin")
+    again = create_backbone(ref, shared_locations, seed=1)
     assert equal(again, twin)
 
 
@@ -124,9 +130,9 @@ def test_size_below_the_stride_is_refused(locations):
         create_backbone(BackboneRef(card="resnet50_twin"), locations, 0, image_size_px=16)
 
 
-def test_one_channel_keeps_the_red_kernel(twin, locations):
+def test_one_channel_keeps_the_red_kernel(twin, shared_locations):
     ref = BackboneRef(card=twin.card.name, weights="twin")
-    gray = create_backbone(ref, locations, seed=0, in_chans=1).eval()
+    gray = create_backbone(ref, shared_locations, seed=0, in_chans=1).eval()
     red_only = pictures(twin.image_size_px)
     red_only[:, 1:] = 0
     with torch.no_grad():
