@@ -16,7 +16,7 @@ from trainables.engine.config import (
     ScheduleConfig,
     Selection,
 )
-from trainables.engine.inputs import Normalisation
+from trainables.engine.inputs import Channels, Normalisation, check_channels
 from trainables.errors import ConfigError
 from trainables.shift import check_shift
 
@@ -33,6 +33,8 @@ class Config:
         batch_size: pictures per optimizer step over all ranks together.
         drop_last: leave out the last batch of an epoch when it is not full.
         image_size_px: side of the square input; the backbone card's own when None.
+        channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
+            data set has, through a stem that is cut to them (see docs/models.md).
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
         crop_fraction: pictures are squashed to the input side divided by this (0.875: 256 for an
             input of 224); tests see the middle, a random crop of ``augment`` is cut from it.
@@ -58,6 +60,7 @@ class Config:
     batch_size: int = 32
     drop_last: bool = False
     image_size_px: int | None = None
+    channels: Channels = "rgb"
     crop_fraction: float = 1.0
     interpolation: Interpolation | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -74,6 +77,7 @@ class Config:
 
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
+        check_channels(self.channels)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         if self.normalisation not in ("backbone", "dataset"):

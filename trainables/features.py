@@ -73,6 +73,7 @@ def frozen_features(
             context.locations,
             seed or 0,
             transform.size_px,
+            in_chans=len(transform.mean),
             replicate=context.replicate,
         )
         feats_nd = _extract(model, layer, images, transform, context)

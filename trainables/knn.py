@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
+from trainables.engine.inputs import Channels, check_channels
 from trainables.errors import ConfigError
 from trainables.shift import check_shift
 
@@ -18,6 +19,8 @@ class Config:
     Args:
         shift_domains: domains also tested on, at the end, as ``test_shift/``.
         image_size_px: side of the square input; the backbone card's own when None.
+        channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
+            data set has, through a stem that is cut to them (see docs/models.md).
         k: neighbours that vote.
         temperature: votes weigh exp(similarity / temperature), as in DINO; None: one vote each.
     """
@@ -29,11 +32,13 @@ class Config:
     data: DataRef
     shift_domains: tuple[str, ...] = ()
     image_size_px: int | None = None
+    channels: Channels = "rgb"
     k: int = 20
     temperature: float | None = 0.07
 
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
+        check_channels(self.channels)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         if self.k < 1:

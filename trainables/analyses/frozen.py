@@ -13,7 +13,7 @@ from trainables.context import Context, State
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.engine.final_test import final_metrics
-from trainables.engine.inputs import eval_transform
+from trainables.engine.inputs import Channels, eval_transform
 from trainables.features import frozen_features
 from trainables.metrics.classification import classification_metrics
 
@@ -29,6 +29,8 @@ class FrozenConfig(Protocol):
     def shift_domains(self) -> tuple[str, ...]: ...
     @property
     def image_size_px(self) -> int | None: ...
+    @property
+    def channels(self) -> Channels: ...
 
 
 class FrozenTask:
@@ -36,7 +38,9 @@ class FrozenTask:
 
     def __init__(self, config: FrozenConfig, context: Context) -> None:
         self.config, self.context = config, context
-        self.transform = eval_transform(config.backbone, config.data, config.image_size_px)
+        self.transform = eval_transform(
+            config.backbone, config.data, config.image_size_px, channels=config.channels
+        )
         self.train = open_split(config.data, "train", context)
 
     def feats(self, images: ImageSet) -> Tensor:

@@ -61,6 +61,7 @@ def _save(probe: LinearProbe, config: Config, task: FrozenTask, metrics: dict[st
         context.locations,
         feature_seed(config.backbone, context),
         task.transform.size_px,
+        in_chans=len(task.transform.mean),
         replicate=context.replicate,
     )
     head = LinearHead(backbone.dim, len(train.classes), seed=0)

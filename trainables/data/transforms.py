@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainables.data.augmentation import Augmentation
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 Interpolation = Literal["bilinear", "bicubic"]
 Transform = Callable[["torch.Tensor"], "torch.Tensor"]
 
+_CHANNELS = 3  # of every picture of an image set; those of grey pictures are equal
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvalTransform:
     """Resize and normalise, the same way every time; works on one picture and on batches.
 
     Args:
+        mean, std: one number per channel that is handed out; one alone makes pictures grey.
         resize: 'squash' ignores the aspect ratio and makes both sides ``size_px /
             crop_fraction``; 'center_crop' makes the short side so long.
         crop_fraction: share of the sides that is kept, from the middle.
@@ -121,10 +125,16 @@ def _mode(interpolation: Interpolation) -> Any:
     return InterpolationMode(interpolation)
 
 
+def _first_channels(picture: torch.Tensor, channels: int) -> torch.Tensor:
+    return picture[..., :channels, :, :]
+
+
 def _compose(steps: list[Any], mean: tuple[float, ...], std: tuple[float, ...]) -> Transform:
     import torch
     from torchvision.transforms import v2
 
+    if len(mean) < _CHANNELS:
+        steps = [*steps, partial(_first_channels, channels=len(mean))]
     to_float = v2.ToDtype(torch.float32, scale=True)
     pipeline: Transform = v2.Compose([*steps, to_float, v2.Normalize(mean, std)])
     return pipeline

@@ -81,7 +81,11 @@ def load_classifier(folder: Path, locations: Locations) -> tuple[Classifier, Cla
     description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
     spec = from_mapping(ClassifierSpec, description["classifier"])
     backbone = create_backbone(
-        BackboneRef(card=spec.card), locations, seed=0, image_size_px=spec.transform.size_px
+        BackboneRef(card=spec.card),
+        locations,
+        seed=0,
+        image_size_px=spec.transform.size_px,
+        in_chans=len(spec.transform.mean),
     )
     model = Classifier(backbone, LinearHead(backbone.dim, len(spec.classes), seed=0))
     model.load_state_dict(load_file(folder / _WEIGHTS))

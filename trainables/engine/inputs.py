@@ -11,6 +11,17 @@ from trainables.errors import ConfigError
 from trainables.models.cards import get_backbone_card
 
 Normalisation = Literal["backbone", "dataset"]
+Channels = Literal["rgb", "native"]
+
+
+def check_channels(channels: str) -> None:
+    """Make sure that a config's ``channels`` is one of the two ways.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if channels not in ("rgb", "native"):
+        raise ConfigError(f"channels must be rgb or native, got '{channels}'")
 
 
 def eval_transform(
@@ -18,11 +29,13 @@ def eval_transform(
     data: DataRef,
     image_size_px: int | None,
     normalisation: Normalisation = "backbone",
+    channels: Channels = "rgb",
 ) -> EvalTransform:
     """Return the deterministic transform of a backbone on a data set.
 
     Args:
         image_size_px: side of the square input; the backbone card's own when None.
+        channels: 'rgb' feeds grey pictures three times over, 'native' as they are.
 
     Raises:
         ConfigError: the data card has no statistics to normalise by.
@@ -30,17 +43,18 @@ def eval_transform(
     card = get_backbone_card(backbone.card)
     mean: tuple[float, ...] | None = card.mean
     std: tuple[float, ...] | None = card.std
+    pictures = get_data_card(data.name)
     if normalisation == "dataset":
-        statistics = get_data_card(data.name)
-        mean, std = statistics.mean, statistics.std
+        mean, std = pictures.mean, pictures.std
     if mean is None or std is None:
         raise ConfigError(
             f"normalisation=dataset: the card of '{data.name}' states no mean and sd; "
             "use normalisation=backbone"
         )
+    fed = pictures.channels if channels == "native" else len(mean)
     return EvalTransform(
         size_px=card.image_size_px if image_size_px is None else image_size_px,
-        mean=mean,
-        std=std,
+        mean=mean[:fed],
+        std=std[:fed],
         interpolation=card.interpolation,
     )

@@ -113,7 +113,11 @@ def _training_set(config: Config, context: Context) -> ImageSet:
 
 def _transform(config: Config) -> EvalTransform:
     transform = eval_transform(
-        config.backbone, config.data, config.image_size_px, config.normalisation
+        config.backbone,
+        config.data,
+        config.image_size_px,
+        config.normalisation,
+        config.channels,
     )
     return dataclasses.replace(
         transform,
@@ -130,6 +134,7 @@ def _create_model(
         context.locations,
         seed=seed_from(context.seed, "backbone"),
         image_size_px=transform.size_px,
+        in_chans=len(transform.mean),
         replicate=context.replicate,
     )
     backbone.requires_grad_(not config.freeze_backbone)
