@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from transformers import Dinov2Config, Dinov2Model
 
 from trainables.config import BackboneRef
 from trainables.context import Locations
@@ -25,6 +26,11 @@ def published_state(name: str) -> dict[str, torch.Tensor]:
         if card.library == "timm":
             model = timm.create_model(card.architecture, pretrained=False, **card.overrides)
             return model.state_dict()
+        if card.library == "transformers":
+            config = Dinov2Config(
+                hidden_size=card.dim, patch_size=card.stride_px, image_size=518, **card.overrides
+            )
+            return Dinov2Model(config).state_dict()
         return open_clip_backbone.build_clip(card, card.image_size_px).state_dict()
 
 
