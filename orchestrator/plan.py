@@ -169,11 +169,13 @@ class _Planner:
         except (DatasetError, WeightsError) as error:
             self._refuse(cell, str(error))
             return
-        missing = [d.reason for d in data if not d.present]
-        missing += [w.reason for w in weights if not w.present]
-        for reason in missing:
+        absent_data = [d.reason for d in data if not d.present]
+        absent_weights = [w.reason for w in weights if not w.present]
+        for reason in absent_data:
             self._refuse(cell, reason)
-        if missing:
+        # Optional data is a promise about data: absent weights always stand in the way.
+        self.problems.update(dict.fromkeys(absent_weights))
+        if absent_data or absent_weights:
             return
         needs = {name: cell_key(r.experiment, r.levels) for name, r in cell.recipe.needs.items()}
         for key in needs.values():

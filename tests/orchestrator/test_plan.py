@@ -109,6 +109,21 @@ def test_absent_optional_data_leaves_cells_out_with_a_reason(
         only.require_runnable()
 
 
+def test_absent_weights_stand_in_the_way_of_cells_with_optional_data_too(
+    locations: Locations,
+) -> None:
+    plan = make_plan(
+        Selection(
+            study="demo",
+            only={"target": ("fashion",), "method": ("knn",)},
+            overrides={"backbone.card": "deit_s", "backbone.weights": "imagenet1k"},
+        ),
+        locations,
+    )
+    assert any("'imagenet1k' of 'deit_s' are not here" in problem for problem in plan.problems)
+    assert not any("deit_s" in reason for reason in plan.skipped.values())
+
+
 def test_twins_replace_data_and_backbones(locations: Locations) -> None:
     plan = make_plan(Selection(study="demo", twin=True), locations)
     cards = {(w["card"], w["kind"]) for cell in plan.cells for w in cell.weights}
