@@ -117,8 +117,8 @@ def test_a_bug_is_reported_once_with_its_traceback_and_not_retried(
 
 
 def test_the_time_budget_ends_a_run_that_can_go_on(tmp_path: Path) -> None:
-    settings = _settings(tmp_path, time_budget_s=4.0)
-    selection = {"only": {"experiment": ("main",)}, "overrides": {"sleep_s": "0.3"}}
+    settings = _settings(tmp_path, time_budget_s=2.0)
+    selection = {"only": {"experiment": ("main",)}, "overrides": {"sleep_s": "0.15"}}
     outcome, _ = _run_toy(settings, **selection)
     assert not outcome.finished
     rest, _ = _run_toy(_settings(tmp_path), **selection)
