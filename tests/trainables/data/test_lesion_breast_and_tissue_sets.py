@@ -53,7 +53,7 @@ def test_isic_without_the_column_of_unknowns_is_fine(tmp_path: Path, locations: 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",SCC", ",XXX", r"GroundTruth.csv: there is no column 'SCC' \(found: image, MEL"),
+        (",SCC", ",OTHER", r"GroundTruth.csv: there is no column 'SCC' \(found: image, MEL"),
         ("ISIC_0000003,0.0", "ISIC_0000003,1.0", r"csv, line 5: not exactly one of MEL, NV"),
         ("ISIC_0000000,1.0", "ISIC_0000000,0.0", r"csv, line 2: not exactly one of MEL, NV"),
         ("ISIC_0000000,1.0", "ISIC_0000000,yes", r"csv, line 2: diagnoses yes, 0.0"),
