@@ -12,6 +12,8 @@ from rich.text import Text
 from orchestrator.commands.options import Json, StudyName, given_again, with_settings
 from orchestrator.console import OUT, print_json, print_next, print_rows
 from orchestrator.settings import Resolved
+from search_spaces.study import Cell, Study
+from trainables.config import canonical, flatten
 
 _NOT_IN_TABLE = ("licence", "note")
 """Too long for a column: notes follow the table, licences are in the JSON."""
@@ -173,39 +175,11 @@ def _show_settings(resolved: Resolved, as_json: bool) -> None:
 
 def _show_study(name: str, as_json: bool) -> None:
     from search_spaces.registry import load_study
-    from trainables.config import canonical, flatten
 
     study = load_study(name)
     cells = study.cells()
     if as_json:
-        print_json(
-            {
-                "study": study.name,
-                "title": study.title,
-                "paper": study.paper,
-                "experiments": [
-                    {
-                        "experiment": e.name,
-                        "title": e.title,
-                        "factors": {f.name: list(f.levels) for f in e.factors},
-                        "budget": canonical(e.budget),
-                    }
-                    for e in study.experiments
-                ],
-                "cells": [
-                    {
-                        "cell": cell.key,
-                        "trainable": cell.recipe.config.trainable,
-                        "metric": cell.recipe.metric,
-                        "objective": canonical(cell.recipe.objective),
-                        "config": {k: canonical(v) for k, v in flatten(cell.recipe.config).items()},
-                        "search space": canonical(cell.recipe.space),
-                        "published": None if cell.published is None else canonical(cell.published),
-                    }
-                    for cell in cells
-                ],
-            }
-        )
+        print_json(_study_json(study, cells))
         return
     heading = Text(study.name, style="bold") + Text(f": {study.title}\n{study.paper}")
     OUT.print(heading, soft_wrap=True)
@@ -225,3 +199,32 @@ def _show_study(name: str, as_json: bool) -> None:
         )
     OUT.print()
     print_next(f"xenograft plan {name}")
+
+
+def _study_json(study: Study, cells: list[Cell]) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "title": study.title,
+        "paper": study.paper,
+        "experiments": [
+            {
+                "experiment": e.name,
+                "title": e.title,
+                "factors": {f.name: list(f.levels) for f in e.factors},
+                "budget": canonical(e.budget),
+            }
+            for e in study.experiments
+        ],
+        "cells": [
+            {
+                "cell": cell.key,
+                "trainable": cell.recipe.config.trainable,
+                "metric": cell.recipe.metric,
+                "objective": canonical(cell.recipe.objective),
+                "config": {k: canonical(v) for k, v in flatten(cell.recipe.config).items()},
+                "search space": canonical(cell.recipe.space),
+                "published": None if cell.published is None else canonical(cell.published),
+            }
+            for cell in cells
+        ],
+    }
