@@ -101,6 +101,7 @@ class CellProgress:
                 mode=cell.objective.mode,
                 sampler=sampler,
                 base=cell.config,
+                grid_points=cell.search_trials if cell.recipe == "grid" else 0,
             )
             self._brackets = Brackets(cell.objective, cell.budget, cell.steps)
 

@@ -24,7 +24,7 @@ from optuna.trial import Trial, TrialState
 
 from orchestrator.events import EndState
 from orchestrator.selection import SamplerName
-from search_spaces.space import FloatRange, IntRange, Param, Space
+from search_spaces.space import FloatRange, IntRange, Param, Space, points, spread
 from trainables.config import flatten, seed_from
 
 _STATES: dict[EndState, TrialState] = {
@@ -47,10 +47,19 @@ class CellSearch:
         mode: whether the objective is maximised or minimised.
         sampler: how to suggest.
         base: the cell's config; its own values are the first suggestion if they lie in the space.
+        grid_points: suggest this many points, evenly spread over the space and in its order,
+            instead of asking the sampler; 0: ask it.
     """
 
     def __init__(
-        self, *, cell: str, space: Space, mode: str, sampler: SamplerName, base: Any
+        self,
+        *,
+        cell: str,
+        space: Space,
+        mode: str,
+        sampler: SamplerName,
+        base: Any,
+        grid_points: int = 0,
     ) -> None:
         self._cell = cell
         self._sampler_name = sampler
@@ -60,7 +69,8 @@ class CellSearch:
         self._live: dict[str, Trial] = {}
         self._asked: set[tuple[Any, ...]] = set()
         self._pending: Trial | None = None
-        self._first = _paper_values(base, self._distributions)
+        self._first = None if grid_points else _paper_values(base, self._distributions)
+        self._grid = spread(points(space), grid_points) if grid_points else []
 
     def ask(self) -> dict[str, Any]:
         """Suggest parameters that were not tried before; then :meth:`bind` them to a trial.
@@ -69,6 +79,10 @@ class CellSearch:
         """
         if not self._asked and self._first is not None:
             self.study.enqueue_trial(self._first)
+        for point in self._grid:
+            if self._key(point) not in self._asked:
+                self.study.enqueue_trial(point)
+                break
         attempt = 0
         asked = self._ask_once(attempt)
         while self._key(asked.params) in self._asked:

@@ -8,16 +8,17 @@ where it runs. Cells of different tables with the same identity are planned once
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.selection import Selection
 from search_spaces.registry import load_study
 from search_spaces.space import Space, size
-from search_spaces.study import Budget, Cell, Objective, Study, cell_key
+from search_spaces.study import Budget, Cell, Objective, Recipe, Scale, Study, cell_key
 from trainables.config import (
     BackboneRef,
     DataRef,
@@ -32,6 +33,11 @@ from trainables.data.cards import DataStatus, data_status, get_data_card
 from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError, did_you_mean
 from trainables.models.cards import get_backbone_card
 from trainables.models.weights import WeightsStatus, fetch_weights, weights_status
+
+HowTuned = Literal["paper", "search", "grid"]
+"""The paper's config as it is, tuned by a sampler, or every point of a grid tried."""
+
+_SMOKE_SEARCH = 2
 
 
 class PlanError(XenograftError):
@@ -64,7 +70,7 @@ class PlannedCell:
     id: str
     places: tuple[Place, ...]
     config: Any
-    recipe: str
+    recipe: HowTuned
     objective: Objective
     space: Space
     steps: int
@@ -87,7 +93,7 @@ class PlannedCell:
     @property
     def search_trials(self) -> int:
         """Configs the search tries: the budget, or every point of a space that has fewer."""
-        if self.recipe != "search":
+        if self.recipe == "paper":
             return 0
         return int(min(self.budget.search_trials, size(self.space)))
 
@@ -135,7 +141,7 @@ def make_plan(selection: Selection, locations: Locations, fetch: bool = False) -
     study = load_study(selection.study)
     cells = study.cells(selection.only)
     _check_overrides(cells, selection.overrides)
-    planner = _Planner(selection, locations, fetch and locations.hub == "online")
+    planner = _Planner(selection, study.scaled, locations, fetch and locations.hub == "online")
     for cell in _in_order_of_need(cells):
         planner.add(cell)
     return Plan(
@@ -150,8 +156,15 @@ def make_plan(selection: Selection, locations: Locations, fetch: bool = False) -
 class _Planner:
     """Collect planned cells, merging those with equal identity."""
 
-    def __init__(self, selection: Selection, locations: Locations, fetch: bool) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        scaled: Callable[[Recipe, Scale], Recipe] | None,
+        locations: Locations,
+        fetch: bool,
+    ) -> None:
         self.selection = selection
+        self.scaled = scaled
         self.fetch = fetch
         self.locations = locations
         self.planned: dict[str, PlannedCell] = {}
@@ -164,8 +177,8 @@ class _Planner:
     def add(self, cell: Cell) -> None:
         """Plan one cell; cells it needs must have been added before."""
         try:
-            config, space = self._resolve(cell)
-            data, weights = self._statuses(config)
+            recipe = self._resolve(cell)
+            data, weights = self._statuses(recipe.config)
         except (DatasetError, WeightsError) as error:
             self._refuse(cell, str(error))
             return
@@ -182,7 +195,7 @@ class _Planner:
             if key not in self._ids:
                 self.skipped[cell.key] = f"needs {key}, which is not runnable"
                 return
-        self._merge(self._make(cell, config, space, needs, data, weights), cell)
+        self._merge(self._make(cell, recipe, needs, data, weights), cell)
 
     def _refuse(self, cell: Cell, reason: str) -> None:
         if cell.recipe.optional_data:
@@ -190,9 +203,12 @@ class _Planner:
         else:
             self.problems[reason] = None
 
-    def _resolve(self, cell: Cell) -> tuple[Any, Space]:
-        config, space = cell.recipe.config, dict(cell.recipe.space)
-        if self.selection.twin:
+    def _resolve(self, cell: Cell) -> Recipe:
+        recipe, scale = cell.recipe, self.selection.scale
+        if scale is not None and self.scaled is not None:
+            recipe = self.scaled(recipe, scale)
+        config, space = recipe.config, dict(recipe.space)
+        if scale is not None:
             config = replace_refs(config, _twin_data, _twin_backbone)
         for key, text in self.selection.overrides.items():
             if _has_key(config, key):
@@ -201,8 +217,7 @@ class _Planner:
                 for name in fixed:
                     del space[name]
         # Made anew, so that what the study checks holds for the changed config too.
-        recipe = dataclasses.replace(cell.recipe, config=config, space=space)
-        return recipe.config, dict(recipe.space)
+        return dataclasses.replace(recipe, config=config, space=space)
 
     def _statuses(self, config: Any) -> tuple[list[DataStatus], list[WeightsStatus]]:
         data_refs, backbone_refs = references(config)
@@ -219,21 +234,21 @@ class _Planner:
     def _make(
         self,
         cell: Cell,
-        config: Any,
-        space: Space,
+        recipe: Recipe,
         needs: Mapping[str, str],
         data: list[DataStatus],
         weights: list[WeightsStatus],
     ) -> PlannedCell:
-        recipe = self.selection.recipe if space else "paper"
+        config, space = recipe.config, recipe.space
+        how = self._how(recipe)
         need_ids = {name: self._ids[key] for name, key in needs.items()}
         identity = {
             "trainable": config.trainable,
             "version": config.version,
             "config": canonical(config),
-            "recipe": recipe,
-            "space": canonical(space) if recipe == "search" else None,
-            "objective": canonical(cell.recipe.objective),
+            "recipe": how,
+            "space": canonical(space) if how != "paper" else None,
+            "objective": canonical(recipe.objective),
             "data": [s.digest for s in data],
             "weights": [s.digest for s in weights],
             "needs": need_ids,
@@ -242,28 +257,39 @@ class _Planner:
         place = Place(
             experiment=cell.experiment,
             levels=dict(cell.levels),
-            metric=cell.recipe.metric,
+            metric=recipe.metric,
             published=published,
         )
+        needed = [self.planned[id_] for id_ in need_ids.values()]
         return PlannedCell(
             id=digest(identity)[:16],
             places=(place,),
             config=config,
-            recipe=recipe,
-            objective=cell.recipe.objective,
+            recipe=how,
+            objective=recipe.objective,
             space=space,
-            steps=cell.recipe.steps,
-            budget=self._budget(cell.budget),
+            steps=recipe.steps,
+            budget=self._budget(cell.budget, recipe),
             needs=need_ids,
-            data=tuple(_data_facts(s) for s in data),
-            weights=tuple(_weights_facts(s) for s in weights),
+            # What a cell needs stood on data and weights too, and so does its own number.
+            data=_together([_data_facts(s) for s in data], [c.data for c in needed]),
+            weights=_together([_weights_facts(s) for s in weights], [c.weights for c in needed]),
         )
 
-    def _budget(self, budget: Budget) -> Budget:
+    def _how(self, recipe: Recipe) -> HowTuned:
+        if not recipe.space:
+            return "paper"
+        return "grid" if recipe.grid else self.selection.recipe
+
+    def _budget(self, budget: Budget, recipe: Recipe) -> Budget:
+        asked, smoke = self.selection, self.selection.smoke
+        search = int(size(recipe.space)) if recipe.grid else budget.search_trials
         return dataclasses.replace(
             budget,
-            search_trials=self.selection.search_trials or budget.search_trials,
-            replicates=self.selection.replicates or budget.replicates,
+            search_trials=asked.search_trials or (_SMOKE_SEARCH if smoke else search),
+            replicates=asked.replicates or (1 if smoke else budget.replicates),
+            # A grid compares its points at their end: none is stopped before.
+            grace_steps=recipe.steps if recipe.grid else budget.grace_steps,
         )
 
     def _merge(self, planned: PlannedCell, cell: Cell) -> None:
@@ -357,6 +383,13 @@ def _paths(config: Any) -> list[str]:
     from trainables.config import flatten
 
     return list(flatten(config))
+
+
+def _together(
+    own: Iterable[dict[str, str]], others: Iterable[tuple[Mapping[str, str], ...]]
+) -> tuple[Mapping[str, str], ...]:
+    every = itertools.chain(own, *others)
+    return tuple({tuple(sorted(facts.items())): facts for facts in every}.values())
 
 
 def _data_facts(status: DataStatus) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.study import Scale
 from trainables.errors import ConfigError, SelectionError
 
 RecipeName = Literal["paper", "search"]
@@ -22,6 +23,8 @@ class Selection:
         recipe: 'paper' runs replicates of the paper's config; 'search' tunes it first.
         search_trials, replicates: override the experiment's budget.
         twin: swap every data set and backbone for its twin.
+        smoke: touch everything once: twins, the least steps, one replicate, no search but grids of
+            two points; ``search_trials`` and ``replicates`` still override.
         overrides: dotted config key -> text, applied to every cell that has the key.
         sampler: how Optuna suggests configs.
     """
@@ -32,6 +35,7 @@ class Selection:
     search_trials: int | None = None
     replicates: int | None = None
     twin: bool = False
+    smoke: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
     sampler: SamplerName = "tpe"
 
@@ -40,6 +44,13 @@ class Selection:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"--{name.replace('_', '-')} must be at least {least}")
+
+    @property
+    def scale(self) -> Scale | None:
+        """How far the study is scaled down; None: not at all."""
+        if self.smoke:
+            return "smoke"
+        return "twin" if self.twin else None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready data; :meth:`from_json` is the inverse."""
@@ -55,12 +66,14 @@ class Selection:
         arguments = [self.study]
         for name, levels in self.only.items():
             arguments += ["--only", f"{name}={','.join(levels)}"]
-        arguments += ["--recipe", self.recipe] if self.recipe != "search" else []
+        usual = "paper" if self.smoke else "search"
+        arguments += ["--recipe", self.recipe] if self.recipe != usual else []
         if self.search_trials is not None:
             arguments += ["--search-trials", str(self.search_trials)]
         if self.replicates is not None:
             arguments += ["--replicates", str(self.replicates)]
         arguments += ["--twin"] if self.twin else []
+        arguments += ["--smoke"] if self.smoke else []
         for key, value in self.overrides.items():
             arguments += ["--set", f"{key}={value}"]
         arguments += ["--sampler", self.sampler] if self.sampler != "tpe" else []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from trainables.errors import ConfigError
 
@@ -62,3 +64,29 @@ def size(space: Space) -> float:
             return math.inf
         total *= len(param.values) if isinstance(param, Choice) else param.high - param.low + 1
     return total
+
+
+def points(space: Space) -> list[dict[str, Any]]:
+    """Return every point of a finite space, the last parameter changing fastest.
+
+    Raises:
+        ConfigError: a float range has no end of points.
+    """
+    axes: list[tuple[Any, ...]] = []
+    for name, param in space.items():
+        if isinstance(param, FloatRange):
+            raise ConfigError(f"'{name}' is a range of floats, which a grid cannot list")
+        if isinstance(param, Choice):
+            axes.append(param.values)
+        else:
+            axes.append(tuple(range(param.low, param.high + 1)))
+    return [dict(zip(space, values, strict=True)) for values in itertools.product(*axes)]
+
+
+def spread(every: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """Return n of the points, evenly spaced and with both ends; all of them if there are fewer."""
+    if n >= len(every):
+        return every
+    if n == 1:
+        return [every[len(every) // 2]]
+    return [every[round(i * (len(every) - 1) / (n - 1))] for i in range(n)]

@@ -7,11 +7,12 @@ A study file reads like its paper: experiments are tables, factors are their row
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from search_spaces.space import Space
+from search_spaces.space import Space, size
 from trainables.config import flatten
 from trainables.errors import ConfigError, SelectionError, did_you_mean
 
@@ -19,6 +20,9 @@ Levels = Mapping[str, str]
 """Factor name -> level name: one point of a grid."""
 
 ErrorKind = Literal["sd", "se", "ci95", "none"]
+
+Scale = Literal["twin", "smoke"]
+"""How far a study is scaled down: to what twins need, or to touch everything once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +69,8 @@ class Recipe:
         objective: validation metric that selects.
         metric: the metric the table prints, as ``run()`` of the trainable names it.
         space: what ``--recipe search`` tunes; empty: nothing to tune.
+        grid: the search is part of the study: every point of ``space``, whose parameters are all
+            choices, is tried to its end, whatever recipe is asked for.
         steps: the last step a trial of this config reports (ASHA's horizon).
         needs: artifacts of other cells, by the name the trainable looks them up.
         optional_data: skip the cell, with a line that says so, when its data is absent.
@@ -74,6 +80,7 @@ class Recipe:
     objective: Objective
     metric: str
     space: Space = field(default_factory=dict)
+    grid: bool = False
     steps: int = 1
     needs: Mapping[str, CellRef] = field(default_factory=dict)
     optional_data: bool = False
@@ -81,6 +88,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"a trial reports at least one step, got steps={self.steps}")
+        if self.grid and math.isinf(size(self.space)):
+            raise ConfigError("a grid is made of choices and whole numbers, not of ranges")
         known = flatten(self.config)
         for key in self.space:
             if key not in known:
@@ -206,12 +215,18 @@ def cell_key(experiment: str, levels: tuple[tuple[str, str], ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """One paper's work."""
+    """One paper's work.
+
+    Args:
+        scaled: a cell's recipe -> what it runs on twins, which need fewer and smaller steps than
+            the paper's data; data sets and backbones themselves are swapped by the planner.
+    """
 
     name: str
     title: str
     paper: str
     experiments: tuple[Experiment, ...]
+    scaled: Callable[[Recipe, Scale], Recipe] | None = None
 
     def __post_init__(self) -> None:
         names = [e.name for e in self.experiments]

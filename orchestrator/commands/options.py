@@ -37,10 +37,13 @@ _SELECTION: dict[str, tuple[Any, Any]] = {
     ),
     "recipe": (
         Annotated[
-            RecipeName,
-            typer.Option(help="'paper': replicates of the paper's config. 'search': tune first."),
+            RecipeName | None,
+            typer.Option(
+                help="'paper': replicates of the paper's config. 'search': tune first (default).",
+                show_default=False,
+            ),
         ],
-        "search",
+        None,
     ),
     "search_trials": (
         Annotated[int | None, typer.Option(help="Configs tried per cell.", show_default=False)],
@@ -52,6 +55,13 @@ _SELECTION: dict[str, tuple[Any, Any]] = {
     ),
     "twin": (
         Annotated[bool, typer.Option("--twin", help="Swap all data and backbones for twins.")],
+        False,
+    ),
+    "smoke": (
+        Annotated[
+            bool,
+            typer.Option("--smoke", help="Touch every cell once, as small as it goes, on twins."),
+        ],
         False,
     ),
     "overrides": (
@@ -110,10 +120,11 @@ def with_selection(verb: Callable[..., Any]) -> Callable[..., Any]:
         selection = Selection(
             study=given["study"],
             only=parse_only(given["only"] or []),
-            recipe=given["recipe"],
+            recipe=given["recipe"] or ("paper" if given["smoke"] else "search"),
             search_trials=given["search_trials"],
             replicates=given["replicates"],
             twin=given["twin"],
+            smoke=given["smoke"],
             overrides=parse_overrides(given["overrides"] or []),
             sampler=given["sampler"],
         )

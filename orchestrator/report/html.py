@@ -111,7 +111,8 @@ def rerun_command(study: str, cell: CellResult, experiment: str, levels: Mapping
     """Return the command that runs this cell as it was run here."""
     only = {"experiment": (experiment,), **{name: (level,) for name, level in levels.items()}}
     selection = Selection.from_json({"study": study, **cell.selection, "only": only})
-    selection = dataclasses.replace(selection, recipe=cell.recipe)  # type: ignore[arg-type]
+    if cell.recipe != "grid":
+        selection = dataclasses.replace(selection, recipe=cell.recipe)  # type: ignore[arg-type]
     return shlex.join(["xenograft", "run", *selection.to_arguments()])
 
 
