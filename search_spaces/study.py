@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.derived import Derived
+from search_spaces.figures import ExperimentFigure, GainScatter, check_experiment_figures
 from search_spaces.space import Space, size
 from trainables.config import flatten
 from trainables.errors import ConfigError, SelectionError, did_you_mean
@@ -164,6 +166,7 @@ class Experiment:
         configure: levels -> what the cell runs, or None where the paper has no such combination.
         published: levels in factor order -> the paper's number.
         columns: names of the factors printed across the top; the others are rows.
+        figures: what the report draws below the table.
     """
 
     name: str
@@ -173,6 +176,7 @@ class Experiment:
     published: Mapping[tuple[str, ...], Published] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
     columns: tuple[str, ...] = ()
+    figures: tuple[ExperimentFigure, ...] = ()
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.factors]
@@ -189,6 +193,7 @@ class Experiment:
                 raise ConfigError(
                     f"experiment '{self.name}': published {levels} is not in the grid"
                 )
+        check_experiment_figures(self.name, self.figures, names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,6 +225,8 @@ class Study:
     Args:
         scaled: a cell's recipe -> what it runs on twins, which need fewer and smaller steps than
             the paper's data; data sets and backbones themselves are swapped by the planner.
+        derived: tables computed from the cells of an experiment.
+        figures: figures of several experiments.
     """
 
     name: str
@@ -227,11 +234,20 @@ class Study:
     paper: str
     experiments: tuple[Experiment, ...]
     scaled: Callable[[Recipe, Scale], Recipe] | None = None
+    derived: tuple[Derived, ...] = ()
+    figures: tuple[GainScatter, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [e.name for e in self.experiments]
+        names = [*(e.name for e in self.experiments), *(d.name for d in self.derived)]
         if len(set(names)) != len(names):
-            raise ConfigError(f"study '{self.name}': experiments need distinct names, got {names}")
+            raise ConfigError(
+                f"study '{self.name}': experiments and derived tables need distinct names, "
+                f"got {names}"
+            )
+        for derived in self.derived:
+            self.experiment(derived.experiment)
+        for figure in self.figures:
+            self._check_scatter(figure)
 
     def cells(self, only: Mapping[str, tuple[str, ...]] | None = None) -> list[Cell]:
         """Expand every experiment, keeping the cells whose levels are all in ``only``.
@@ -268,6 +284,26 @@ class Study:
                         f"factor '{name}' of study '{self.name}' has no level '{level}'."
                         f"{did_you_mean(level, known[name])}"
                     )
+
+    def _check_scatter(self, figure: GainScatter) -> None:
+        factors = [f.name for f in self.experiment(figure.y).factors]
+        if figure.points not in factors:
+            raise ConfigError(
+                f"figure '{figure.name}': experiment '{figure.y}' has no factor '{figure.points}'"
+            )
+        for name in (figure.size, figure.colour):
+            table = next((d for d in self.derived if d.name == name), None)
+            if table is None:
+                known = [d.name for d in self.derived]
+                raise ConfigError(
+                    f"figure '{figure.name}': study '{self.name}' has no derived table '{name}'."
+                    f"{did_you_mean(name, known)}"
+                )
+            if {f.name for f in table.factors} != {figure.panels, figure.points}:
+                raise ConfigError(
+                    f"figure '{figure.name}': derived table '{name}' needs the factors "
+                    f"'{figure.panels}' and '{figure.points}'"
+                )
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment by name.
