@@ -241,7 +241,7 @@ class Study:
         names = [*(e.name for e in self.experiments), *(d.name for d in self.derived)]
         if len(set(names)) != len(names):
             raise ConfigError(
-                f"study '{self.name}': experiments and derived tables need distinct names, "
+                f"study '{self.name}': experiments need distinct names, derived tables too, "
                 f"got {names}"
             )
         for derived in self.derived:
