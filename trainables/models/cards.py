@@ -7,7 +7,16 @@ from types import MappingProxyType
 
 from trainables.errors import SelectionError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
-from trainables.models.catalogue import clip, deit, dinov2, efficientnet, inception, resnet, swin
+from trainables.models.catalogue import (
+    clip,
+    deit,
+    dinov2,
+    efficientnet,
+    inception,
+    inception_fid,
+    resnet,
+    swin,
+)
 
 __all__ = [
     "BACKBONE_CARDS",
@@ -18,7 +27,7 @@ __all__ = [
     "get_backbone_card",
 ]
 
-_FAMILIES = (resnet, inception, deit, swin, clip, dinov2, efficientnet)
+_FAMILIES = (resnet, inception, inception_fid, deit, swin, clip, dinov2, efficientnet)
 
 BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(
     {card.name: card for family in _FAMILIES for card in family.CARDS}
