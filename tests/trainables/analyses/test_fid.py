@@ -19,13 +19,13 @@ def feats(n: int, d: int, seed: int) -> Tensor:
 
 
 def fitted(feats_nd: Tensor) -> Gaussian:
-    return fit_gaussian(lambda x: x, [feats_nd])
+    return fit_gaussian([feats_nd])
 
 
 def test_fit_equals_numpy_in_any_batches_also_far_from_zero() -> None:
     feats_nd = feats(50, 4, seed=0) + 1e6
-    found = fit_gaussian(lambda x: x + 1, feats_nd.split(7))
-    np.testing.assert_allclose(found.mean, feats_nd.numpy().mean(axis=0) + 1, rtol=1e-12)
+    found = fit_gaussian(feats_nd.split(7))
+    np.testing.assert_allclose(found.mean, feats_nd.numpy().mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(feats_nd.numpy().T), rtol=1e-6)
 
 
@@ -66,4 +66,36 @@ def test_fewer_pictures_than_features_are_at_distance_zero_from_themselves() -> 
 @pytest.mark.parametrize("batches", [[], [torch.ones(1, 3)]])
 def test_too_few_pictures_are_refused(batches: list[Tensor]) -> None:
     with pytest.raises(DatasetError, match="at least two pictures"):
-        fit_gaussian(lambda x: x, batches)
+        fit_gaussian(batches)
+
+
+@pytest.mark.parametrize(("n_a", "n_b"), [(5, 8), (20, 40), (25, 25)])
+def test_fewer_pictures_than_features_equal_the_nuclear_norm_of_their_products(
+    n_a: int, n_b: int
+) -> None:
+    feats_a, feats_b = feats(n_a, 30, seed=4), feats(n_b, 30, seed=5)
+    a, b = fitted(feats_a), fitted(feats_b)
+    centred_a, centred_b = (f - f.mean(dim=0) for f in (feats_a, feats_b))
+    # The roots of the eigenvalues of (X'X)(Y'Y) are the singular values of X Y'.
+    products = torch.linalg.matrix_norm(centred_a @ centred_b.T, "nuc")
+    root = float(products) / np.sqrt((n_a - 1) * (n_b - 1))
+    traces = np.trace(a.covariance + b.covariance)
+    expected = ((a.mean - b.mean) ** 2).sum() + traces - 2 * root
+    assert frechet_distance(a, b) == pytest.approx(expected, abs=1e-7 * traces)
+
+
+def test_singular_covariances_equal_scipys_square_root_beside_a_small_diagonal() -> None:
+    a, b = fitted(feats(12, 20, seed=6)), fitted(feats(15, 20, seed=7))
+    small = 1e-8 * np.eye(20)
+    root = np.real(sqrtm((a.covariance + small) @ (b.covariance + small)))
+    traces = np.trace(a.covariance + b.covariance)
+    expected = ((a.mean - b.mean) ** 2).sum() + traces - 2 * np.trace(root)
+    assert frechet_distance(a, b) == pytest.approx(expected, abs=1e-4 * traces)
+
+
+def test_halves_of_one_set_come_nearer_with_more_pictures() -> None:
+    few, many = (
+        frechet_distance(*(fitted(part) for part in feats(n, 10, seed=8).chunk(2)))
+        for n in (100, 10_000)
+    )
+    assert few > 20 * many > 0
