@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from orchestrator.report.cell_figures import cell_figures
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import inline_svg, svg
-from orchestrator.report.figures import cell_figures
 from orchestrator.report.html import PageFigure, report_page
 from orchestrator.report.latex import table_latex
 from orchestrator.report.results import StudyResults

@@ -7,7 +7,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from orchestrator.report.figures import INK
+from orchestrator.report.figure_style import INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

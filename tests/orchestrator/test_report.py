@@ -22,9 +22,9 @@ from rich.console import Console
 from scipy import stats
 
 from orchestrator.report import build_report, load_study_results, print_tables, to_json
+from orchestrator.report.cell_figures import cell_figures, learning_curves, search_history
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import svg
-from orchestrator.report.figures import cell_figures, learning_curves, search_history
 from orchestrator.report.html import rerun_command
 from orchestrator.report.latex import escape, table_latex
 from orchestrator.report.number import (

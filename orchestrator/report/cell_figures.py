@@ -10,28 +10,24 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.report.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    SMALL,
+    STYLE,
+    VERMILION,
+    plain_axes,
+)
 from orchestrator.report.results import CellResult, TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart with any colour vision.
-ORANGE, SKY, GREEN, BLUE, VERMILION, GREY = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#999999",
-)
 _REPLICATE_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
-INK = "#010203"
-"""Colour of text and axes; a page replaces it by its own text colour."""
-
-_STYLE = dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
-)
 _SIZE_IN = (5.2, 3.1)
 _MAX_PARAMETERS = 6
 
@@ -51,7 +47,7 @@ def cell_figures(cell: CellResult) -> dict[str, tuple[Figure, str]]:
             f"{cell.objective} against each searched parameter; dashed: chosen",
         ),
     }
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         drawn = {name: (make(cell), words) for name, (make, words) in makers.items()}
     return {name: (figure, words) for name, (figure, words) in drawn.items() if figure is not None}
 
@@ -195,12 +191,10 @@ def _figure(
     figure = Figure(figsize=size, layout="constrained")
     figure.subplots(rows, columns)
     for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.5)
-        axes.tick_params(labelsize=8)
+        plain_axes(axes)
     return figure, figure.axes
 
 
 def _legend(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=SMALL, frameon=False)

@@ -1,0 +1,42 @@
+"""What all figures of a report share: colours, the ink a page replaces, sizes of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette, told apart with any colour vision.
+ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#999999",
+)
+LINE_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, GREY)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Of lines, in the order of their colours: colour is never all that tells them apart."""
+
+INK = "#010203"
+"""Colour of text and axes; a page replaces it by its own text colour."""
+
+STYLE = dict.fromkeys(
+    (
+        *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
+        *("xtick.color", "ytick.color"),
+    ),
+    INK,
+)
+SMALL = 8
+"""Points; size of tick labels, legends and notes."""
+
+
+def plain_axes(axes: Axes) -> None:
+    """Take away what carries no data: two of the spines, and the weight of the grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.tick_params(labelsize=SMALL)
