@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+from orchestrator.report.artifacts import ArtifactReader
 from orchestrator.report.results import (
     CellResult,
     CellState,
@@ -23,6 +25,13 @@ from orchestrator.tracking.store import connect, hide_password, mlflow_error, sq
 from trainables.errors import TrackingError
 
 _PAGE = 1000
+_CONNECTIONS = 8
+
+_Curves = Mapping[str, Curve]
+"""Run id -> the objective as its trial reported it."""
+
+_Place = tuple[str, frozenset[tuple[str, str]]]
+"""Experiment and levels."""
 
 
 def load_study_results(tracking_uri: str, study: str) -> StudyResults:
@@ -45,7 +54,7 @@ def load_study_results(tracking_uri: str, study: str) -> StudyResults:
         if experiment is None:
             raise _nothing(study, shown)
         runs = _all_runs(client, experiment.experiment_id)
-        return _assemble(client, study, shown, runs)
+        return _assemble(client, study, tracking_uri, runs)
     except mlflow_error() as error:
         raise TrackingError(f"cannot read the tracking store {shown}: {error}") from error
 
@@ -68,29 +77,69 @@ def _all_runs(client: Any, experiment: str) -> list[Any]:
             return runs
 
 
-def _assemble(client: Any, study: str, store: str, runs: list[Any]) -> StudyResults:
-    parents = [run for run in runs if run.data.tags.get(names.KIND) == "cell"]
+def _assemble(client: Any, study: str, uri: str, runs: list[Any]) -> StudyResults:
     children: defaultdict[str, list[Any]] = defaultdict(list)
     for run in runs:
         if run.data.tags.get(names.KIND) == "trial":
             children[run.data.tags[names.PARENT_RUN]].append(run)
-    parents.sort(key=lambda run: int(run.data.tags[names.PLANNED]), reverse=True)
+    newest, superseded = _newest(runs)
+    shown = [child for parent, _ in newest for child in children[parent.info.run_id]]
+    objectives = {
+        parent.info.run_id: names.safe_name(parent.data.tags[names.OBJECTIVE_METRIC])
+        for parent, _ in newest
+    }
+    curves = _curves(client, shown, objectives, local=sqlite_path(uri) is not None)
     cells: list[CellResult] = []
-    taken: dict[tuple[str, frozenset[tuple[str, str]]], CellResult] = {}
+    by_place: dict[_Place, CellResult] = {}
+    for parent, places in newest:
+        cell = _cell(parent, tuple(places.values()), children[parent.info.run_id], curves)
+        cells.append(cell)
+        by_place.update(dict.fromkeys(places, cell))
+    cells.sort(key=lambda cell: cell.name)
+    store = hide_password(uri)
+    return StudyResults(
+        study=study,
+        store=store,
+        cells=tuple(cells),
+        superseded=superseded,
+        by_place=by_place,
+        read_json=ArtifactReader(client=client, store=store).read_json,
+    )
+
+
+def _newest(runs: list[Any]) -> tuple[list[tuple[Any, dict[_Place, PlaceResult]]], int]:
+    """Return the cells' runs with the places they hold, and how many places a newer one took."""
+    parents = [run for run in runs if run.data.tags.get(names.KIND) == "cell"]
+    parents.sort(key=lambda run: int(run.data.tags[names.PLANNED]), reverse=True)
+    taken: set[_Place] = set()
+    newest = []
     superseded = 0
     for parent in parents:
-        places = _places(parent.data.tags)
-        keys = {(p.experiment, frozenset(p.levels.items())): p for p in places}
-        kept = {key: place for key, place in keys.items() if key not in taken}
-        superseded += len(keys) - len(kept)
+        places = {(p.experiment, frozenset(p.levels.items())): p for p in _places(parent.data.tags)}
+        kept = {key: place for key, place in places.items() if key not in taken}
+        superseded += len(places) - len(kept)
         if kept:
-            cell = _cell(client, parent, tuple(kept.values()), children[parent.info.run_id])
-            cells.append(cell)
-            taken.update(dict.fromkeys(kept, cell))
-    cells.sort(key=lambda cell: cell.name)
-    return StudyResults(
-        study=study, store=store, cells=tuple(cells), superseded=superseded, by_place=taken
-    )
+            newest.append((parent, kept))
+            taken.update(kept)
+    return newest, superseded
+
+
+def _curves(
+    client: Any, trials: list[Any], objectives: Mapping[str, str], *, local: bool
+) -> _Curves:
+    """Read the objective of every trial.
+
+    MLflow has no call for the histories of many runs. A database file answers in a millisecond and
+    only one thread at a time; a server takes longer, but several requests at once.
+    """
+
+    def read(run: Any) -> Curve:
+        objective = objectives[run.data.tags[names.PARENT_RUN]]
+        return _curve(client.get_metric_history(run.info.run_id, objective))
+
+    with ThreadPoolExecutor(1 if local else _CONNECTIONS) as pool:
+        found = list(pool.map(read, trials))
+    return {run.info.run_id: curve for run, curve in zip(trials, found, strict=True)}
 
 
 def _places(tags: Mapping[str, str]) -> list[PlaceResult]:
@@ -106,11 +155,12 @@ def _places(tags: Mapping[str, str]) -> list[PlaceResult]:
 
 
 def _cell(
-    client: Any, parent: Any, places: tuple[PlaceResult, ...], children: list[Any]
+    parent: Any, places: tuple[PlaceResult, ...], children: list[Any], curves: _Curves
 ) -> CellResult:
     tags = parent.data.tags
-    objective = names.safe_name(tags[names.OBJECTIVE_METRIC])
-    trials = [(run.data.tags[names.PHASE], _trial(client, run, objective)) for run in children]
+    trials = [
+        (run.data.tags[names.PHASE], _trial(run, curves[run.info.run_id])) for run in children
+    ]
     trials.sort(key=lambda item: item[1].index)
     counted = json.loads(tags.get(names.REPLICATES, "[]"))
     replicates = [t for phase, t in trials if phase == "replicate" and t.state == "complete"]
@@ -148,7 +198,7 @@ def _with_prefix(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)}
 
 
-def _trial(client: Any, run: Any, objective: str) -> TrialResult:
+def _trial(run: Any, curve: Curve) -> TrialResult:
     tags, info = run.data.tags, run.info
     hours = None if not info.end_time else (info.end_time - info.start_time) / 3.6e6
     state = cast(TrialState, tags[names.STATE])
@@ -160,12 +210,21 @@ def _trial(client: Any, run: Any, objective: str) -> TrialResult:
         state=state,
         value=run.data.metrics.get(names.OBJECTIVE) if state != "failed" else None,
         params=json.loads(tags[names.PARAMS]),
+        config={key: _from_text(text) for key, text in run.data.params.items()},
         metrics=run.data.metrics,
-        curve=_curve(client.get_metric_history(info.run_id, objective)),
+        curve=curve,
         hours=hours if state != "running" else None,
         failure=tags.get(names.FAILURE, "") if state == "failed" else "",
         error=tags.get(names.ERROR, "") if state == "failed" else "",
     )
+
+
+def _from_text(text: str) -> Any:
+    """Undo ``names.as_text``."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _curve(history: list[Any]) -> Curve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ class TrialResult:
     Args:
         value: the objective; None while it runs and when it failed.
         params: the searched parameters it had.
+        config: everything it was set to, by dotted key.
         metrics: the last value of everything it reported or returned.
         hours: from its start to its end, interruptions included; None while it runs.
         failure: kind of failure, empty when there was none.
@@ -38,6 +39,7 @@ class TrialResult:
     state: TrialState
     value: float | None
     params: Mapping[str, Any]
+    config: Mapping[str, Any]
     metrics: Mapping[str, float]
     curve: Curve
     hours: float | None
@@ -124,6 +126,10 @@ class CellResult:
         return [r.metrics[metric] for r in self.replicates if metric in r.metrics]
 
 
+def _no_artifact(run_id: str, name: str) -> None:
+    del run_id, name
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyResults:
     """Everything a report is made of.
@@ -132,6 +138,8 @@ class StudyResults:
         store: address of the tracking store, without its password.
         cells: the newest cell of every place.
         superseded: numbers left out because a newer cell has their place.
+        read_json: id of a trial's run and name of a file -> what that artifact holds, fetched now;
+            None where there is none.
     """
 
     study: str
@@ -141,6 +149,7 @@ class StudyResults:
     by_place: Mapping[tuple[str, frozenset[tuple[str, str]]], CellResult] = field(
         default_factory=dict
     )
+    read_json: Callable[[str, str], Any] = _no_artifact
 
     def at(self, experiment: str, levels: Mapping[str, str]) -> CellResult | None:
         """Return the cell that holds a place, None if nothing was run for it."""

@@ -1,0 +1,54 @@
+"""Reads small results that trials left in the tracking store as JSON files."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.tracking.store import mlflow_error
+from trainables.errors import TrackingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactReader:
+    """Fetches an artifact when it is asked for.
+
+    Args:
+        client: an ``MlflowClient``.
+        store: address of the tracking store for messages, without its password.
+    """
+
+    client: Any
+    store: str
+
+    def read_json(self, run_id: str, name: str) -> Any:
+        """Return what a JSON artifact of a run holds; None where the run has none of that name.
+
+        Raises:
+            TrackingError: it is there and cannot be fetched, or is not JSON.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = Path(self.client.download_artifacts(run_id, name, folder))
+                return json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise self._unreadable(run_id, name, error) from error
+            except (OSError, mlflow_error()) as error:
+                if self._has(run_id, name):
+                    raise self._unreadable(run_id, name, error) from error
+                return None
+
+    def _has(self, run_id: str, name: str) -> bool:
+        try:
+            return name in {item.path for item in self.client.list_artifacts(run_id)}
+        except (OSError, mlflow_error()) as error:
+            raise self._unreadable(run_id, name, error) from error
+
+    def _unreadable(self, run_id: str, name: str, error: Exception) -> TrackingError:
+        return TrackingError(
+            f"cannot read artifact {name} of run {run_id} in the tracking store {self.store}: "
+            f"{error}"
+        )
