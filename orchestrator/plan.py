@@ -159,7 +159,7 @@ class _Planner:
     def __init__(
         self,
         selection: Selection,
-        scaled: Callable[[Recipe, Scale], Recipe] | None,
+        scaled: Callable[[Recipe, Scale], Recipe | None] | None,
         locations: Locations,
         fetch: bool,
     ) -> None:
@@ -178,6 +178,9 @@ class _Planner:
         """Plan one cell; cells it needs must have been added before."""
         try:
             recipe = self._resolve(cell)
+            if recipe is None:
+                self.skipped[cell.key] = "twins are too small for it"
+                return
             data, weights = self._statuses(recipe.config)
         except (DatasetError, WeightsError) as error:
             self._refuse(cell, str(error))
@@ -203,10 +206,14 @@ class _Planner:
         else:
             self.problems[reason] = None
 
-    def _resolve(self, cell: Cell) -> Recipe:
-        recipe, scale = cell.recipe, self.selection.scale
+    def _resolve(self, cell: Cell) -> Recipe | None:
+        scale = self.selection.scale
+        recipe = cell.recipe
         if scale is not None and self.scaled is not None:
-            recipe = self.scaled(recipe, scale)
+            smaller = self.scaled(cell.recipe, scale)
+            if smaller is None:
+                return None
+            recipe = smaller
         config, space = recipe.config, dict(recipe.space)
         if scale is not None:
             config = replace_refs(config, _twin_data, _twin_backbone)

@@ -224,7 +224,8 @@ class Study:
 
     Args:
         scaled: a cell's recipe -> what it runs on twins, which need fewer and smaller steps than
-            the paper's data; data sets and backbones themselves are swapped by the planner.
+            the paper's data, or None where twins are too small for it. Data sets and backbones
+            themselves are swapped by the planner.
         derived: tables computed from the cells of an experiment.
         figures: figures of several experiments.
     """
@@ -233,7 +234,7 @@ class Study:
     title: str
     paper: str
     experiments: tuple[Experiment, ...]
-    scaled: Callable[[Recipe, Scale], Recipe] | None = None
+    scaled: Callable[[Recipe, Scale], Recipe | None] | None = None
     derived: tuple[Derived, ...] = ()
     figures: tuple[GainScatter, ...] = ()
 
