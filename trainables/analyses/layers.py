@@ -7,7 +7,7 @@ Norms between them, tokens, position embeddings and patch merging belong to no l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -17,7 +17,7 @@ from torch import nn
 from trainables.errors import SelectionError, did_you_mean
 from trainables.models.backbone import Backbone
 
-Kind = Literal["stem", "block", "attn", "mlp", "head"]
+Kind = Literal["stem", "block", "attn", "mlp", "pooled", "head"]
 
 Layout = Literal["map", "tokens", "class_tokens"]
 """Axes of a layer's output: n pictures, d width, h rows, w columns, t tokens, p windows a picture.
@@ -49,6 +49,10 @@ class Layer:
     layout: Layout
 
 
+POOLED = Layer(name="backbone", path="backbone", kind="pooled", layout="tokens")
+"""The feature the head reads. It is no layer of its own: only k-NN looks at it too."""
+
+
 def analysed_layers(backbone: Backbone) -> tuple[Layer, ...]:
     """Return the layers of a classifier on this backbone in network order, the head last.
 
@@ -63,6 +67,11 @@ def analysed_layers(backbone: Backbone) -> tuple[Layer, ...]:
         )
     head = Layer(name=HEAD, path="head", kind="head", layout="tokens")
     return (*_FAMILIES[family](backbone), head)
+
+
+def numbered(layers: Sequence[Layer]) -> dict[str, str]:
+    """Return layer name -> ``00_conv1``, ...: names that sort in network order."""
+    return {layer.name: f"{position:02d}_{layer.name}" for position, layer in enumerate(layers)}
 
 
 def _trunk_layer(name: str, kind: Kind, layout: Layout) -> Layer:

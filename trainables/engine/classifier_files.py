@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from trainables.config import BackboneRef, Config, canonical, from_mapping
@@ -18,6 +18,8 @@ from trainables.context import Locations
 from trainables.data.atomic_file import replace_file, write_json
 from trainables.data.card import Task
 from trainables.data.transforms import EvalTransform
+from trainables.errors import ConfigError, WeightsError
+from trainables.models.checkpoints import load_strictly, read_checkpoint
 from trainables.models.factory import create_backbone
 from trainables.models.heads import Classifier, LinearHead
 
@@ -71,15 +73,38 @@ def save_initial(folder: Path, model: Classifier) -> None:
 
 
 def load_initial(folder: Path) -> dict[str, Tensor]:
-    """Return the state that :func:`save_initial` wrote."""
-    tensors: dict[str, Tensor] = load_file(folder / _INITIAL)
-    return tensors
+    """Return the state that :func:`save_initial` wrote.
+
+    Raises:
+        WeightsError: it is not there, or damaged.
+    """
+    path = folder / _INITIAL
+    if not path.exists():
+        raise WeightsError(f"{path} is missing: train the model with keep_initial=true")
+    return read_checkpoint(path)
+
+
+def set_to_initial(model: Classifier, folder: Path) -> None:
+    """Load the state the model was trained from.
+
+    Raises:
+        WeightsError: the folder has none, or that of another model.
+    """
+    load_strictly(model, load_initial(folder), model.backbone.card, folder / _INITIAL)
 
 
 def load_classifier(folder: Path, locations: Locations) -> tuple[Classifier, ClassifierSpec]:
-    """Rebuild the classifier, in evaluation mode; no file but the two in the folder is read."""
-    description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-    spec = from_mapping(ClassifierSpec, description["classifier"])
+    """Rebuild the classifier, in evaluation mode; no file but the two in the folder is read.
+
+    Raises:
+        WeightsError: a file is not there or damaged, or the weights are of another model.
+    """
+    for name in (_DESCRIPTION, _WEIGHTS):
+        if not (folder / name).exists():
+            raise WeightsError(
+                f"{folder / name} is missing: the folder holds no trained classifier"
+            )
+    spec = _read_spec(folder / _DESCRIPTION)
     backbone = create_backbone(
         BackboneRef(card=spec.card),
         locations,
@@ -88,8 +113,17 @@ def load_classifier(folder: Path, locations: Locations) -> tuple[Classifier, Cla
         in_chans=len(spec.transform.mean),
     )
     model = Classifier(backbone, LinearHead(backbone.dim, len(spec.classes), seed=0))
-    model.load_state_dict(load_file(folder / _WEIGHTS))
+    path = folder / _WEIGHTS
+    load_strictly(model, read_checkpoint(path), backbone.card, path)
     return model.eval(), spec
+
+
+def _read_spec(path: Path) -> ClassifierSpec:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        return from_mapping(ClassifierSpec, description["classifier"])
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise WeightsError(f"{path} does not describe a classifier: {error!r}") from None
 
 
 def _save_state(path: Path, model: Classifier) -> None:

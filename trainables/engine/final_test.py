@@ -42,7 +42,7 @@ def final_metrics(
     if shifts:
         metrics |= {name: float(np.mean([row[name] for row in shifts])) for name in shifts[0]}
     if context.is_main:
-        _write_predictions(context.artifacts / "predictions.parquet", scored)
+        write_predictions(context.artifacts, scored)
     return metrics
 
 
@@ -51,7 +51,8 @@ def _named(prefix: str, images: ImageSet, logits_nk: Tensor) -> dict[str, float]
     return {f"{prefix}/{name}": value for name, value in values.items()}
 
 
-def _write_predictions(path: Path, scored: list[tuple[ImageSet, Tensor]]) -> None:
+def write_predictions(folder: Path, scored: list[tuple[ImageSet, Tensor]]) -> None:
+    """Write ``predictions.parquet``: domain, id, label, logits of every case."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -66,4 +67,4 @@ def _write_predictions(path: Path, scored: list[tuple[ImageSet, Tensor]]) -> Non
         )
         for images, logits_nk in scored
     )
-    replace_file(path, lambda temporary: pq.write_table(table, temporary))
+    replace_file(folder / "predictions.parquet", lambda temporary: pq.write_table(table, temporary))

@@ -51,14 +51,33 @@ def classification_metrics(
         ValueError: no cases, or shapes that do not belong together.
     """
     logits = np.asarray(logits_nk, dtype=np.float64)
+    if logits.ndim != 2:
+        raise ValueError(f"logits of shape {logits.shape} are not one row per case")
+    probabilities = softmax(logits, axis=1) if task == "multiclass" else expit(logits)
+    return probability_metrics(probabilities, labels, task)
+
+
+def probability_metrics(
+    probabilities_nk: ArrayLike, labels: ArrayLike, task: Task = "multiclass"
+) -> dict[str, float]:
+    """Return what :func:`classification_metrics` does, of probabilities such as shares of votes.
+
+    Equal shares stay equal, also 0 and 1, which no logit can say.
+
+    Raises:
+        ValueError: no cases, or shapes that do not belong together.
+    """
+    probabilities = np.asarray(probabilities_nk, dtype=np.float64)
     truth = np.asarray(labels)
-    if logits.ndim != 2 or len(logits) == 0 or len(truth) != len(logits):
-        raise ValueError(f"logits {logits.shape} and labels {truth.shape} do not make a test")
+    if probabilities.ndim != 2 or len(probabilities) == 0 or len(truth) != len(probabilities):
+        raise ValueError(f"scores {probabilities.shape} and labels {truth.shape} make no test")
     if task == "multiclass":
-        return _multiclass(softmax(logits, axis=1), truth.astype(np.int64))
-    if truth.shape != logits.shape:
-        raise ValueError(f"multilabel labels {truth.shape} must be shaped as logits {logits.shape}")
-    return _multilabel(expit(logits), truth.astype(np.int64))
+        return _multiclass(probabilities, truth.astype(np.int64))
+    if truth.shape != probabilities.shape:
+        raise ValueError(
+            f"multilabel labels {truth.shape} must be shaped as scores {probabilities.shape}"
+        )
+    return _multilabel(probabilities, truth.astype(np.int64))
 
 
 def quadratic_kappa(truth: Array, predicted: Array, classes: int) -> float:

@@ -1,0 +1,49 @@
+"""What the configs of analyses of a trained model have in common. No torch here."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from trainables.config import DataRef
+from trainables.errors import ConfigError
+
+_VALIDATION = "val/"
+
+
+class AnalysisConfig(Protocol):
+    """The fields of every config.
+
+    Args:
+        data: what the model was trained on.
+        batch_size: pictures that are looked at together.
+        selection_metric: the validation metric that training chose the model by; analyses report
+            the same metric of the test pictures.
+    """
+
+    trainable: ClassVar[str]
+
+    @property
+    def data(self) -> DataRef: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def selection_metric(self) -> str: ...
+
+
+def check_analysis(config: AnalysisConfig) -> None:
+    """Make sure that the common fields make sense.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if config.batch_size < 1:
+        raise ConfigError(f"batch_size must be >= 1, got {config.batch_size}")
+    if not config.selection_metric.startswith(_VALIDATION):
+        raise ConfigError(
+            f"selection_metric must be a '{_VALIDATION}' metric, got '{config.selection_metric}'"
+        )
+
+
+def metric_name(config: AnalysisConfig) -> str:
+    """Return the selection metric's name without the split: 'accuracy' of 'val/accuracy'."""
+    return config.selection_metric.removeprefix(_VALIDATION)
