@@ -70,7 +70,9 @@ def probability_metrics(
     probabilities = np.asarray(probabilities_nk, dtype=np.float64)
     truth = np.asarray(labels)
     if probabilities.ndim != 2 or len(probabilities) == 0 or len(truth) != len(probabilities):
-        raise ValueError(f"scores {probabilities.shape} and labels {truth.shape} make no test")
+        raise ValueError(
+            f"scores {probabilities.shape} and labels {truth.shape} do not make a test"
+        )
     if task == "multiclass":
         return _multiclass(probabilities, truth.astype(np.int64))
     if truth.shape != probabilities.shape:

@@ -9,7 +9,8 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn import metrics as sk
 
-from trainables.metrics.classification import classification_metrics
+from trainables.data.card import Task
+from trainables.metrics.classification import classification_metrics, probability_metrics
 
 
 def random_case(cases: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,3 +130,21 @@ def test_shapes_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"shape|do not make"):
         classification_metrics(logits, labels, task)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_probabilities_have_the_metrics_of_their_logits(task: Task) -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(30, 4))
+    labels = rng.integers(0, 4, 30) if task == "multiclass" else rng.integers(0, 2, (30, 4))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    if task == "multilabel":
+        probabilities = 1 / (1 + np.exp(-logits))
+    expected = classification_metrics(logits, labels, task)
+    assert probability_metrics(probabilities, labels, task) == pytest.approx(expected, rel=1e-12)
+
+
+def test_equal_shares_of_votes_are_ties() -> None:
+    # By hand: of the four pairs of a positive and a negative, two are right and two are equal.
+    shares = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.25, 0.75]])
+    assert probability_metrics(shares, np.array([0, 0, 1, 1]))["roc_auc"] == 0.75
