@@ -17,10 +17,12 @@ class DataCard:
     """The one description of a data set.
 
     Args:
+        classes: empty for pictures without labels, whose task is 'multilabel'.
         channels: of the original pictures; every picture is handed out with three.
         domains: cameras, hospitals or sources that a study may train or test on separately.
         how_to_get: what to fetch, in words, for sets that must be brought by the user.
-        expected_counts: pictures per split of the complete set; empty when any size is fine.
+        expected_counts: pictures per split of the complete set, 0 where it has no such split;
+            empty when any size is fine.
         mean, std: statistics of the training pictures in [0, 1], per channel; None if unknown.
         overlap: why some groups or pictures are in more than one split on purpose; empty when none
             may be.

@@ -238,6 +238,26 @@ CARDS: tuple[DataCard, ...] = (
         mean=(0.498, 0.498, 0.495),
         std=(0.253, 0.244, 0.252),
     ),
+    # Only pictures: the published folder has no labels.
+    DataCard(
+        name="imagenet_val",
+        title="ImageNet (ILSVRC 2012), validation pictures without labels",
+        task="multilabel",
+        classes=(),
+        domains=("imagenet",),
+        kind="real",
+        licence="ImageNet terms of access: non-commercial research and education only",
+        homepage="https://www.image-net.org/challenges/LSVRC/2012/",
+        how_to_get=(
+            "the 50,000 pictures ILSVRC2012_val_<8 digits>.JPEG of ILSVRC2012_img_val.tar, in one "
+            "folder or in sub-folders by synset"
+        ),
+        module="imagenet_val",
+        expected_counts={"train": 0, "val": 50_000, "test": 0},
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        twin="imagenet_twin",
+    ),
     DataCard(
         name="fashion_mnist",
         title="Fashion-MNIST product photographs",

@@ -98,4 +98,6 @@ def _labels(card: DataCard, rows: list[Row]) -> npt.NDArray[np.int64] | npt.NDAr
 
     if card.task == "multiclass":
         return np.array([row.label for row in rows], dtype=np.int64)
-    return np.array([row.labels for row in rows], dtype=np.float32).reshape(-1, len(card.classes))
+    # Not -1 for the rows: a card without labels has no columns to tell their number by.
+    shape = (len(rows), len(card.classes))
+    return np.array([row.labels for row in rows], dtype=np.float32).reshape(shape)

@@ -84,3 +84,11 @@ def chexpert_rows(
             values[(len(paths) + 2) % 14] = 0.0
             labels.append(values)
     return paths, labels
+
+
+def write_imagenet_val(source: Path, pictures: int, synsets: int = 0) -> Path:
+    """Write ImageNet's validation pictures, flat or in sub-folders by synset."""
+    for number in range(1, pictures + 1):
+        folder = source / f"n{number % synsets:08d}" if synsets else source
+        write_picture(folder / f"ILSVRC2012_val_{number:08d}.JPEG", number)
+    return source
