@@ -14,6 +14,7 @@ from trainables.errors import SelectionError, did_you_mean
 TRAINABLES: Mapping[str, str] = MappingProxyType(
     {
         "classify": "trainables.classify",
+        "data_distance": "trainables.data_distance",
         "knn": "trainables.knn",
         "probe": "trainables.probe",
     }

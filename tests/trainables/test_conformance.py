@@ -19,7 +19,7 @@ from check_trainable import (
     run_trial,
 )
 
-from trainables import classify, knn, probe
+from trainables import classify, data_distance, knn, probe
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
 from trainables.data.augmentation import Augmentation
@@ -84,6 +84,16 @@ CASES = {
             backbone=RANDOM, data=DATA, shift_domains=("camera_1",), image_size_px=40, k=3
         )
     ),
+    "data_distance": Case(
+        config=data_distance.Config(
+            backbone=RANDOM,
+            data=DATA,
+            reference=DataRef(name="fundus", domains=("camera_1",), limit=20),
+            image_size_px=40,
+        ),
+        objective="val/fid",
+        measures=("fid", "n", "n_reference"),
+    ),
 }
 
 
@@ -107,8 +117,8 @@ def test_reports_the_objective_each_step(case: Case, whole: Outcome) -> None:
     check_reports(case, whole)
 
 
-def test_replicates_return_test_metrics(whole: Outcome) -> None:
-    check_final(whole)
+def test_replicates_return_test_metrics(case: Case, whole: Outcome) -> None:
+    check_final(case, whole)
 
 
 def test_resumes_bit_identically_after_a_stop_at_any_step(
