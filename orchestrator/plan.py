@@ -24,7 +24,7 @@ from trainables.config import (
     DataRef,
     canonical,
     digest,
-    override,
+    override_all,
     references,
     replace_refs,
 )
@@ -217,12 +217,12 @@ class _Planner:
         config, space = recipe.config, dict(recipe.space)
         if scale is not None:
             config = replace_refs(config, _twin_data, _twin_backbone)
-        for key, text in self.selection.overrides.items():
-            if _has_key(config, key):
-                config = _overridden(config, key, text)
-                fixed = [name for name in space if f"{name}.".startswith(f"{key}.")]
-                for name in fixed:
-                    del space[name]
+        overrides = {k: t for k, t in self.selection.overrides.items() if _has_key(config, k)}
+        config = _overridden(config, overrides)
+        for key in overrides:
+            fixed = [name for name in space if f"{name}.".startswith(f"{key}.")]
+            for name in fixed:
+                del space[name]
         # Made anew, so that what the study checks holds for the changed config too.
         return dataclasses.replace(recipe, config=config, space=space)
 
@@ -345,27 +345,32 @@ def _twin_backbone(ref: BackboneRef) -> BackboneRef:
     card = get_backbone_card(ref.card)
     if card.twin is None:
         return ref
-    level = ref.transfer_level
-    if level is not None:
-        level = card.twin_level(level, get_backbone_card(card.twin))
-    weights = "random" if ref.weights == "random" else "twin"
-    return BackboneRef(card=card.twin, weights=weights, transfer_level=level)
+    twin = get_backbone_card(card.twin)
+    level, block = ref.transfer_level, ref.output_block
+    return BackboneRef(
+        card=card.twin,
+        weights="random" if ref.weights == "random" else "twin",
+        transfer_level=None if level is None else card.twin_level(level, twin),
+        output_block=None if block is None else card.twin_output_block(block, twin),
+    )
 
 
-def _overridden(config: Any, key: str, text: str) -> Any:
-    """Return the config with ``--set key=text`` applied; every complaint names the option."""
+def _overridden(config: Any, texts: Mapping[str, str]) -> Any:
+    """Return the config with ``--set key=text`` applied; every complaint names the options."""
     try:
-        changed = override(config, key, text)
+        changed = override_all(config, texts)
     except ConfigError as error:
         message = str(error)
         if message.startswith("--set"):
             raise
-        raise ConfigError(f"--set {key}={text}: {message}") from None
-    value = changed
-    for part in key.split("."):
-        value = getattr(value, part)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"--set {key}={text}: must be a finite number")
+        given = " ".join(f"--set {key}={text}" for key, text in texts.items())
+        raise ConfigError(f"{given}: {message}") from None
+    for key, text in texts.items():
+        value = changed
+        for part in key.split("."):
+            value = getattr(value, part)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"--set {key}={text}: must be a finite number")
     return changed
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -23,7 +23,8 @@ class Features:
     Args:
         pooled_nd: the feature a linear head reads.
         tokens_ntd: one feature per place of the picture, row by row, without class or register
-            tokens: the last map of a CNN, the last block of a transformer before its final norm.
+            tokens: the last map of a CNN, the last block of a transformer before its final norm
+            (BLIP: after it).
     """
 
     pooled_nd: Tensor
@@ -59,6 +60,19 @@ class Backbone(nn.Module, ABC):
         """Return the residual blocks in network order, by their dotted name in the trunk."""
         stages = self.card.stages
         return [found for name in stages for found in _leaves(name, self.trunk.get_submodule(name))]
+
+    def keep_blocks(self, last: int) -> None:
+        """Drop, in place, every block after one; features are then those of its output.
+
+        Final norm and projection stay and read that block. Dropping keeps the function and leaves
+        no parameter without a gradient.
+
+        Args:
+            last: of the card's ``output_blocks``, counted from 0.
+        """
+        [stage] = self.card.stages
+        blocks = cast("nn.Sequential | nn.ModuleList", self.trunk.get_submodule(stage))
+        del blocks[last + 1 :]
 
     def layer_features(self, x_nchw: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the output of named modules of the trunk (blocks or any other), in one pass.

@@ -69,6 +69,7 @@ class BackboneCard:
         channels_last: maps inside the trunk are (n, h, w, d), not (n, d, h, w).
         transfer_groups: submodules of the trunk in transfer order, group -1 (the stem) first; a
             transfer level n keeps the weights of the groups up to n. Empty: not defined.
+        output_blocks: blocks (or stages) that features can be taken after; 0: only after the last.
         overrides: constructor arguments that differ from the library's own.
         sources: published weights; empty for a twin.
         default_weights: the tag used when nobody chooses.
@@ -97,6 +98,7 @@ class BackboneCard:
     min_size_px: int | None = None
     channels_last: bool = False
     transfer_groups: tuple[tuple[str, ...], ...] = ()
+    output_blocks: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[WeightsSource, ...] = ()
     twin: str | None = None
@@ -150,6 +152,30 @@ class BackboneCard:
         if level <= 0:
             return level
         return round(level / self.last_level * twin.last_level)
+
+    def check_output_block(self, block: int) -> None:
+        """Make sure that features can be taken after a block.
+
+        Raises:
+            ConfigError: they cannot; the message gives the blocks the card has.
+        """
+        if not self.output_blocks:
+            raise ConfigError(
+                f"output_block={block}: '{self.name}' gives features at its end only, leave it out"
+            )
+        if not 0 <= block < self.output_blocks:
+            raise ConfigError(
+                f"output_block={block}: '{self.name}' has blocks 0 to {self.output_blocks - 1}"
+            )
+
+    def twin_output_block(self, block: int, twin: BackboneCard) -> int:
+        """Return the block of a twin that is as deep, in proportion, as one of this card.
+
+        Raises:
+            ConfigError: features cannot be taken after that block of this card.
+        """
+        self.check_output_block(block)
+        return round(block / (self.output_blocks - 1) * (twin.output_blocks - 1))
 
     def source(self, tag: str) -> WeightsSource:
         """Return the published weights of a tag.

@@ -53,7 +53,8 @@ def create_backbone(
         SelectionError: there is no such card.
         WeightsError: the weights are unknown, absent, or do not fit the architecture.
         StorageError: the store cannot hold the weights of a twin.
-        ConfigError: the architecture cannot read pictures of this size, or has no such level.
+        ConfigError: the architecture cannot read pictures of this size, or has no such level or
+            block.
     """
     card = get_backbone_card(ref.card)
     status = require_weights(ref, locations)
@@ -68,6 +69,8 @@ def create_backbone(
             loader.load(backbone, card.source(ref.weights), status.path)
         if ref.transfer_level is not None:
             transfer_statistics(backbone, ref.transfer_level, transfer_seed(ref, replicate))
+        if ref.output_block is not None:
+            backbone.keep_blocks(ref.output_block)
         stem = cast(nn.Conv2d, backbone.trunk.get_submodule(card.stem))
         widen_stem(stem, in_chans, pretrained=status.kind != "random")
     return backbone

@@ -48,7 +48,8 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
     Raises:
         SelectionError: there is no such card.
         WeightsError: the card has no such weights, or the file is not the one the card names.
-        ConfigError: the card has no such transfer level, or the weights are random.
+        ConfigError: the card has no such transfer level or output block, or random weights have
+            nothing to transfer.
     """
     card = _card(ref.card)
     if ref.weights not in card.tags:
@@ -56,13 +57,28 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
             f"backbone '{card.name}' has no weights '{ref.weights}'."
             f"{did_you_mean(ref.weights, card.tags)}"
         )
-    if ref.transfer_level is None:
-        return _whole_status(ref, card, locations)
-    _check_transfer(ref, ref.transfer_level, card)
+    if ref.transfer_level is not None:
+        _check_transfer(ref, ref.transfer_level, card)
+    if ref.output_block is not None:
+        _check_output(ref.output_block, card)
     whole = _whole_status(ref, card, locations)
-    # Without the file nothing is known that a level could be added to.
-    digest_here = whole.digest and digest([whole.digest, ref.transfer_level, _TRANSFER_VERSION])
-    return replace(whole, digest=digest_here)
+    return replace(whole, digest=_digest_of_parts(whole.digest, ref))
+
+
+def _digest_of_parts(whole: str, ref: BackboneRef) -> str:
+    """Add to the digest of a whole network which part of it a reference takes."""
+    # Without the file nothing is known that a level or block could be added to.
+    if whole and ref.transfer_level is not None:
+        whole = digest([whole, ref.transfer_level, _TRANSFER_VERSION])
+    if whole and ref.output_block is not None:
+        whole = digest([whole, {"output_block": ref.output_block}])
+    return whole
+
+
+def _check_output(block: int, card: BackboneCard | TextCard) -> None:
+    if isinstance(card, TextCard):
+        raise ConfigError(f"output_block={block}: '{card.name}' has no blocks to choose from")
+    card.check_output_block(block)
 
 
 def _check_transfer(ref: BackboneRef, level: int, card: BackboneCard | TextCard) -> None:

@@ -37,6 +37,7 @@ CLIP_VIT_B16 = BackboneCard(
     module="trainables.models.open_clip_backbone",
     position_resize="antialiased",
     ignored_keys=_TEXT_TOWER,
+    output_blocks=12,
     sources=(
         WeightsSource(
             tag="openai",
@@ -71,6 +72,7 @@ CLIP_VIT_B16_TWIN = BackboneCard(
     module="trainables.models.open_clip_backbone",
     position_resize="antialiased",
     ignored_keys=_TEXT_TOWER,
+    output_blocks=3,
     overrides={
         "embed_dim": 64,
         "vision_cfg": {

@@ -49,6 +49,7 @@ DEIT_S = BackboneCard(
     position_resize="antialiased",
     ignored_keys=_HEAD,
     transfer_groups=_groups(_BLOCKS),
+    output_blocks=_BLOCKS,
     sources=(_source("small"),),
     default_weights="imagenet1k",
     twin="deit_s_twin",
@@ -85,6 +86,7 @@ DEIT_S5 = replace(
     # The file is that of the whole DeiT-S; the final norm is kept.
     ignored_keys=(*_HEAD, *(f"blocks.{i}." for i in range(_KEPT_BLOCKS, _BLOCKS))),
     transfer_groups=_groups(_KEPT_BLOCKS),
+    output_blocks=_KEPT_BLOCKS,
     twin="deit_s5_twin",
 )
 
@@ -99,6 +101,7 @@ DEIT_S_TWIN = replace(
     ignored_keys=(),
     overrides={"patch_size": 8, "embed_dim": 96, "depth": _TWIN_BLOCKS, "num_heads": 3},
     transfer_groups=_groups(_TWIN_BLOCKS),
+    output_blocks=_TWIN_BLOCKS,
     sources=(),
     default_weights=TWIN,
     twin=None,
@@ -129,6 +132,7 @@ DEIT_S5_TWIN = replace(
     params_m=0.36,
     overrides={"patch_size": 8, "embed_dim": 96, "depth": _KEPT_TWIN_BLOCKS, "num_heads": 3},
     transfer_groups=_groups(_KEPT_TWIN_BLOCKS),
+    output_blocks=_KEPT_TWIN_BLOCKS,
 )
 
 CARDS = (

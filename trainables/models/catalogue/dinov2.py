@@ -22,6 +22,7 @@ DINOV2_VIT_B14 = BackboneCard(
     stem="patch_embed.proj",
     module="trainables.models.timm_backbone",
     position_resize="dinov2",
+    output_blocks=12,
     # The authors' own file carries the token of masked pre-training, the hub's does not.
     ignored_keys=("mask_token",),
     sources=(
@@ -57,6 +58,7 @@ DINOV2_VIT_B14_TWIN = BackboneCard(
     stem="patch_embed.proj",
     module="trainables.models.timm_backbone",
     position_resize="dinov2",
+    output_blocks=4,
     # Untrained layer scales of 1e-5 would keep the picture out of the class token.
     overrides={"embed_dim": 96, "depth": 4, "num_heads": 3, "init_values": 1.0},
     default_weights=TWIN,
@@ -79,6 +81,7 @@ DINOV2_VIT_S14 = BackboneCard(
     stem="embeddings.patch_embeddings.projection",
     module="trainables.models.transformers_backbone",
     position_resize="dinov2",
+    output_blocks=12,
     ignored_keys=("embeddings.mask_token",),
     overrides={"num_hidden_layers": 12, "num_attention_heads": 6},
     sources=(
@@ -114,6 +117,7 @@ DINOV2_VIT_S14_TWIN = BackboneCard(
     stem="embeddings.patch_embeddings.projection",
     module="trainables.models.transformers_backbone",
     position_resize="dinov2",
+    output_blocks=3,
     overrides={"num_hidden_layers": 3, "num_attention_heads": 3},
     default_weights=TWIN,
 )
