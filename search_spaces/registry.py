@@ -7,7 +7,10 @@ import importlib
 from search_spaces.study import Study
 from trainables.errors import SelectionError, did_you_mean
 
-STUDIES: dict[str, str] = {"demo": "search_spaces.demo"}
+STUDIES: dict[str, str] = {
+    "demo": "search_spaces.demo",
+    "feature_reuse": "search_spaces.feature_reuse",
+}
 """Study name -> module with a ``STUDY``."""
 
 
