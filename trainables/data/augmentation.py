@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from trainables.data.distortions import (
+    Affine,
+    Blur,
+    Erasing,
+    Perspective,
+    Rotation,
+    Solarise,
+)
 from trainables.errors import ConfigError, did_you_mean
 
 
@@ -12,6 +20,9 @@ class Augmentation:
     """What is done to a training picture, in this order; nothing by default.
 
     Args:
+        middle_first: cut the middle, of the input's side, before any random crop.
+        crop_padding_px: cut a square of the input's side at a random place, after black borders of
+            this width were added; None: no such cut.
         crop_scale: least and greatest share of the area that a random crop keeps, at an aspect
             ratio of 3/4 to 4/3, resized to the input; None: no crop. Crops larger than the picture
             are drawn anew, up to ten times, before the middle of the picture is taken.
@@ -19,17 +30,27 @@ class Augmentation:
         brightness, contrast, saturation, hue: greatest relative change of each.
         jitter: probability that these four are changed.
         greyscale: probability that the colours go.
+
+    The rotation comes between the flips and the changes of colour.
     """
 
+    middle_first: bool = False
+    crop_padding_px: int | None = None
     crop_scale: tuple[float, float] | None = None
     vertical_flip: float = 0.0
     horizontal_flip: float = 0.0
+    rotation: Rotation = field(default_factory=Rotation)
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
     jitter: float = 1.0
     greyscale: float = 0.0
+    blur: Blur = field(default_factory=Blur)
+    affine: Affine = field(default_factory=Affine)
+    perspective: Perspective = field(default_factory=Perspective)
+    solarise: Solarise = field(default_factory=Solarise)
+    erasing: Erasing = field(default_factory=Erasing)
 
     def __post_init__(self) -> None:
         bounds = {"vertical_flip": 1.0, "horizontal_flip": 1.0, "jitter": 1.0, "greyscale": 1.0}
@@ -41,6 +62,8 @@ class Augmentation:
                 )
         if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1]:
             raise ConfigError(f"augment.crop_scale must rise from above 0, got {self.crop_scale}")
+        if self.crop_padding_px is not None and self.crop_padding_px < 0:
+            raise ConfigError(f"augment.crop_padding_px must be >= 0, got {self.crop_padding_px}")
 
     @classmethod
     def preset(cls, name: str) -> Augmentation:

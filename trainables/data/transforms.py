@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -73,27 +73,36 @@ class TrainTransform:
 
     def build(self) -> Transform:
         """Return the function uint8 (..., 3, h, w) -> float32 (..., 3, size_px, size_px)."""
-        return _compose([*self._geometry(), *_changes(self.augmentation)], self.mean, self.std)
+        from trainables.data.distortion_steps import distortion_steps, erasing_steps
+
+        steps = [*self._geometry(), *_changes(self.augmentation)]
+        steps += distortion_steps(self.augmentation, self.size_px)
+        erasing = erasing_steps(self.augmentation.erasing)
+        return _compose(steps, self.mean, self.std, erasing)
 
     def _geometry(self) -> list[Any]:
         from torchvision.transforms import v2
 
         size, mode = [self.size_px, self.size_px], _mode(self.interpolation)
         side = round(self.size_px / self.crop_fraction)
-        scale = self.augmentation.crop_scale
-        if scale and side == self.size_px:
+        a = self.augmentation
+        cuts: list[Any] = [v2.CenterCrop(size)] if a.middle_first else []
+        if a.crop_padding_px is not None:
+            cuts.append(v2.RandomCrop(size, padding=a.crop_padding_px or None))
+        if a.crop_scale:
+            cuts.append(v2.RandomResizedCrop(size, a.crop_scale, interpolation=mode))
+        if a.crop_scale and len(cuts) == 1 and side == self.size_px:
             # The crop resizes from the original pixels.
-            return [v2.RandomResizedCrop(size, scale, interpolation=mode)]
-        steps = [v2.Resize([side, side], mode, antialias=True)]
-        if scale:
-            steps.append(v2.RandomResizedCrop(size, scale, interpolation=mode))
-        elif side != self.size_px:
-            steps.append(v2.CenterCrop(size))
-        return steps
+            return cuts
+        if not cuts and side != self.size_px:
+            cuts.append(v2.CenterCrop(size))
+        return [v2.Resize([side, side], mode, antialias=True), *cuts]
 
 
 def _changes(augmentation: Augmentation) -> list[Any]:
     from torchvision.transforms import v2
+
+    from trainables.data.distortion_steps import rotation_steps
 
     a = augmentation
     steps: list[Any] = []
@@ -101,6 +110,7 @@ def _changes(augmentation: Augmentation) -> list[Any]:
         steps.append(v2.RandomVerticalFlip(a.vertical_flip))
     if a.horizontal_flip:
         steps.append(v2.RandomHorizontalFlip(a.horizontal_flip))
+    steps += rotation_steps(a.rotation)
     changes = (a.brightness, a.contrast, a.saturation, a.hue)
     if any(changes) and a.jitter:
         jitter = v2.ColorJitter(*changes)
@@ -129,12 +139,17 @@ def _first_channels(picture: torch.Tensor, channels: int) -> torch.Tensor:
     return picture[..., :channels, :, :]
 
 
-def _compose(steps: list[Any], mean: tuple[float, ...], std: tuple[float, ...]) -> Transform:
+def _compose(
+    steps: list[Any],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    after: Sequence[Any] = (),
+) -> Transform:
     import torch
     from torchvision.transforms import v2
 
     if len(mean) < _CHANNELS:
         steps = [*steps, partial(_first_channels, channels=len(mean))]
     to_float = v2.ToDtype(torch.float32, scale=True)
-    pipeline: Transform = v2.Compose([*steps, to_float, v2.Normalize(mean, std)])
+    pipeline: Transform = v2.Compose([*steps, to_float, v2.Normalize(mean, std), *after])
     return pipeline
