@@ -190,12 +190,33 @@ def from_mapping(config_type: type[ConfigT], values: Mapping[str, Any]) -> Confi
         raise ConfigError(f"{config_type.__name__}: {error}") from None
 
 
-def override(config: ConfigT, path: str, text: str) -> ConfigT:
-    """Apply a ``--set path=text`` override, coerced to the field's declared type.
+def override_all(config: ConfigT, texts: Mapping[str, str]) -> ConfigT:
+    """Apply ``--set path=text`` overrides together, each coerced to its field's declared type.
+
+    Values that are valid only with each other (a schedule and its milestones) can be set whatever
+    their order.
 
     Raises:
         ConfigError: no such key, or the text is not a value of the key's type.
     """
+    return replace_paths(config, {path: _coerced(config, path, t) for path, t in texts.items()})
+
+
+def replace_paths(config: ConfigT, values: Mapping[str, Any]) -> ConfigT:
+    """Return a copy with the values at existing dotted paths replaced at once."""
+    changes = {path: value for path, value in values.items() if "." not in path}
+    deeper: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        head, dot, rest = path.partition(".")
+        if dot:
+            deeper.setdefault(head, {})[rest] = value
+    for head, inner in deeper.items():
+        changes[head] = replace_paths(changes.get(head, getattr(config, head)), inner)
+    return dataclasses.replace(config, **changes)  # type: ignore[type-var]
+
+
+def _coerced(config: Any, path: str, text: str) -> Any:
+    """Return the value that a text stands for at a dotted path."""
     from pydantic import TypeAdapter, ValidationError
 
     owner: Any = config
@@ -214,8 +235,7 @@ def override(config: ConfigT, path: str, text: str) -> ConfigT:
     except json.JSONDecodeError:
         value = text
     try:
-        value = TypeAdapter(hint).validate_python(value)
+        return TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]["msg"].lower()
         raise ConfigError(f"--set {path}={text}: {problem}") from None
-    return replace_path(config, path, value)

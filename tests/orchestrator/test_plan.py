@@ -56,6 +56,22 @@ def test_an_override_is_typed_and_takes_the_key_out_of_the_search(locations: Loc
     assert cell.recipe == "paper", "nothing is left to search"
 
 
+@pytest.mark.parametrize("milestones_first", [False, True])
+def test_overrides_that_need_each_other_are_applied_together(
+    locations: Locations, milestones_first: bool
+) -> None:
+    pairs = [("schedule.name", "multi_step"), ("schedule.milestones", "[7]")]
+    (cell, *_) = make_plan(
+        Selection(
+            study="demo",
+            only={"method": ("fine_tune",), "target": ("same_camera",)},
+            overrides=dict(reversed(pairs) if milestones_first else pairs),
+        ),
+        locations,
+    ).cells
+    assert (cell.config.schedule.name, cell.config.schedule.milestones) == ("multi_step", (7,))
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
