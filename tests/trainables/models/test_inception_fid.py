@@ -16,8 +16,9 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.config import BackboneRef
+from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
+from trainables.engine.inputs import eval_transform
 from trainables.errors import WeightsError
 from trainables.models import inception_fid_backbone, weights
 from trainables.models.backbone import Backbone
@@ -100,6 +101,17 @@ def test_features_are_those_of_the_published_graph(original: nn.Module, loaded: 
 def test_usual_pooling_would_give_other_features(original: nn.Module, loaded: Backbone) -> None:
     usual_nd = pooled_by(original, pictures())
     assert not torch.allclose(loaded(pictures()), usual_nd, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("size_px", [(64, 96), (299, 299)])
+def test_small_pictures_come_in_as_the_graph_wants_them(size_px: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    raw_nchw = torch.randint(256, (2, 3, *size_px), generator=generator, dtype=torch.uint8)
+    data = DataRef(name="imagenet_val")
+    x_nchw = eval_transform(REF, data, image_size_px=None).build()(raw_nchw)
+    enlarged_nchw = functional.interpolate(raw_nchw / 255, (299, 299), mode="bilinear")
+    rounding = 2.01 / 255  # one grey level: rows and columns are rounded one after the other
+    torch.testing.assert_close(x_nchw, 2 * enlarged_nchw - 1, rtol=0, atol=rounding)
 
 
 def test_parameters_are_those_of_the_file_without_its_classifier(original: nn.Module) -> None:
