@@ -35,6 +35,7 @@ _VERSION = 1  # raised when the same pictures and weights would give other featu
 _BATCH_SIZE = 64
 _PRECISION: Precision = "fp32"
 _FILE = "features.safetensors"
+_DISTRIBUTIONS = {"open_clip": "open_clip_torch"}  # the others are installed under their names
 
 
 def frozen_features(
@@ -93,7 +94,7 @@ def feature_seed(backbone: BackboneRef, context: Context) -> int:
 
 def _arithmetic(card: BackboneCard, device: str) -> dict[str, Any]:
     """Return what else the numbers depend on: the network read from the card, and who computes."""
-    library = {"timm": "timm", "open_clip": "open_clip_torch"}[card.library]
+    library = _DISTRIBUTIONS.get(card.library, card.library)
     return {
         # One file may serve two cards, such as one network with two activations.
         "network": [card.name, card.architecture, dict(card.overrides), card.position_resize],

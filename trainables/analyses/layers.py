@@ -126,6 +126,7 @@ def _branches(trunk: nn.Module, layout: Layout, attention: str = "attn") -> list
 _FAMILIES: Mapping[str, Callable[[Backbone], list[Layer]]] = MappingProxyType(
     {
         "resnet": _stem_and_blocks,
+        "seem": _stem_and_blocks,
         "efficientnet": _stem_and_blocks,
         "inception": _inception,
         "deit": _plain_vit,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trainables.errors import SelectionError, did_you_mean
 from trainables.models.card import BackboneCard
+from trainables.models.stem import widen_stem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +74,19 @@ class Backbone(nn.Module, ABC):
         [stage] = self.card.stages
         blocks = cast("nn.Sequential | nn.ModuleList", self.trunk.get_submodule(stage))
         del blocks[last + 1 :]
+
+    def units(self) -> list[nn.Module]:
+        """Return the parts that partial unfreezing counts, in network order: the blocks."""
+        return [block for _, block in self.blocks()]
+
+    def adapt_stem(self, in_chans: int, pretrained: bool) -> None:
+        """Change the stem in place to read another number of channels.
+
+        Args:
+            pretrained: keep the kernels the stem has; random ones are drawn afresh.
+        """
+        stem = cast(nn.Conv2d, self.trunk.get_submodule(self.card.stem))
+        widen_stem(stem, in_chans, pretrained)
 
     def layer_features(self, x_nchw: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the output of named modules of the trunk (blocks or any other), in one pass.

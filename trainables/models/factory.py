@@ -6,8 +6,6 @@ import importlib
 from pathlib import Path
 from typing import Protocol, cast
 
-from torch import nn
-
 from trainables.config import BackboneRef
 from trainables.context import Locations
 from trainables.errors import ConfigError
@@ -17,7 +15,6 @@ from trainables.models.card import BackboneCard, WeightsSource
 from trainables.models.cards import get_backbone_card
 from trainables.models.seeding import seeded
 from trainables.models.statistics_transfer import transfer_seed, transfer_statistics
-from trainables.models.stem import widen_stem
 from trainables.models.weights import require_weights
 
 
@@ -71,8 +68,7 @@ def create_backbone(
             transfer_statistics(backbone, ref.transfer_level, transfer_seed(ref, replicate))
         if ref.output_block is not None:
             backbone.keep_blocks(ref.output_block)
-        stem = cast(nn.Conv2d, backbone.trunk.get_submodule(card.stem))
-        widen_stem(stem, in_chans, pretrained=status.kind != "random")
+        backbone.adapt_stem(in_chans, pretrained=status.kind != "random")
     return backbone
 
 
