@@ -16,7 +16,11 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
         "classify": "trainables.classify",
         "data_distance": "trainables.data_distance",
         "knn": "trainables.knn",
+        "layer_knn": "trainables.layer_knn",
+        "layer_reinit": "trainables.layer_reinit",
+        "layer_similarity": "trainables.layer_similarity",
         "probe": "trainables.probe",
+        "weight_change": "trainables.weight_change",
     }
 )
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from trainables.config import canonical
+from trainables.config import canonical, digest
 from trainables.context import Context, Locations, State
 from trainables.registry import config_from, load_trainable
 
@@ -29,12 +29,16 @@ class Case:
         objective: what a study would select by.
         steps: how many reports a whole trial makes.
         measures: what a replicate returns where it measures data and predicts nothing.
+        analyses: families of metrics a replicate returns beside those of the test.
+        inputs: configs of trials that leave what this one needs, by its name.
     """
 
     config: Any
     objective: str = "val/accuracy"
     steps: int = 1
     measures: tuple[str, ...] = ()
+    analyses: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -68,7 +72,13 @@ def run_trial(
 
     folder.mkdir(parents=True, exist_ok=True)
     context = Context(
-        trial_id="trial", seed=seed, folder=folder, locations=locations, final=final, send=send
+        trial_id="trial",
+        seed=seed,
+        folder=folder,
+        locations=locations,
+        final=final,
+        inputs={name: _left_by(config, seed, locations) for name, config in case.inputs.items()},
+        send=send,
     )
     torch.rand(len(str(folder)))  # the global generator must not matter
     try:
@@ -97,7 +107,8 @@ def check_final(case: Case, outcome: Outcome) -> None:
         assert all(math.isfinite(value) for value in outcome.final.values())
         return
     assert outcome.final
-    assert all(name.split("/")[0] in ("test", "test_shift") for name in outcome.final)
+    families = {name.split("/")[0] for name in outcome.final}
+    assert families - {"test_shift"} == {"test", *case.analyses}
     assert 0 <= outcome.final["test/accuracy"] <= 1
 
 
@@ -128,7 +139,7 @@ def check_damaged_checkpoint(
 
 
 def check_seed(case: Case, whole: Outcome, folder: Path, locations: Locations) -> None:
-    """The same seed gives the same numbers, another seed gives others."""
+    """The same seed gives the same numbers, another seed (also of the inputs) gives others."""
     again = run_trial(case, folder / "again", locations)
     assert same(
         [again.reports, again.final, again.model], [whole.reports, whole.final, whole.model]
@@ -172,6 +183,16 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, (list, tuple)):
         return len(left) == len(right) and all(map(same, left, right))
     return bool(left == right) or (left != left and right != right)
+
+
+def _left_by(config: Any, seed: int, locations: Locations) -> Path:
+    """Return the artifacts of a replicate that is run once for all tests of a store."""
+    folder = locations.store.parent / "inputs" / digest([canonical(config), seed])
+    context = Context.local(folder, locations, seed)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        load_trainable(config.trainable).run(config, context)
+    return context.artifacts
 
 
 def _files(roots: list[Path]) -> set[Path]:

@@ -19,7 +19,16 @@ from check_trainable import (
     run_trial,
 )
 
-from trainables import classify, data_distance, knn, probe
+from trainables import (
+    classify,
+    data_distance,
+    knn,
+    layer_knn,
+    layer_reinit,
+    layer_similarity,
+    probe,
+    weight_change,
+)
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
 from trainables.data.augmentation import Augmentation
@@ -28,6 +37,18 @@ from trainables.registry import TRAINABLES
 
 DATA = DataRef(name="fundus", domains=("camera_0",), limit=20)
 RANDOM = BackboneRef(card="resnet50_twin", weights="random")
+
+TRAINED = {
+    "model": classify.Config(
+        backbone=RANDOM,
+        data=DATA,
+        epochs=1,
+        batch_size=8,
+        image_size_px=40,
+        optimizer=OptimizerConfig(lr=1e-2),
+        keep_initial=True,
+    )
+}
 
 CASES = {
     "classify": Case(
@@ -93,6 +114,26 @@ CASES = {
         ),
         objective="val/fid",
         measures=("fid", "n", "n_reference"),
+    ),
+    "layer_knn": Case(
+        config=layer_knn.Config(data=DATA, selection_metric="val/accuracy", batch_size=8, k=3),
+        analyses=("knn",),
+        inputs=TRAINED,
+    ),
+    "layer_reinit": Case(
+        config=layer_reinit.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
+        analyses=("reinit", "drop"),
+        inputs=TRAINED,
+    ),
+    "layer_similarity": Case(
+        config=layer_similarity.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
+        analyses=("cka",),
+        inputs=TRAINED,
+    ),
+    "weight_change": Case(
+        config=weight_change.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
+        analyses=("l2",),
+        inputs=TRAINED,
     ),
 }
 

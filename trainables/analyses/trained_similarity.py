@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from trainables.analyses.cka import WITHIN, Pair, Similarity, layer_similarity
-from trainables.analyses.layers import HEAD, Layer, numbered
+from trainables.analyses.layers import HEAD, Layer, analysed_layers, numbered
 from trainables.analyses.trained_model import (
     MODEL,
     Trained,
@@ -65,14 +65,21 @@ def _compared(
 
 
 def _check_same_kind(model: Trained, other: Trained) -> None:
-    for what in ("card", "transform"):
-        one, two = getattr(model.spec, what), getattr(other.spec, what)
+    for what in ("architecture", "transform"):
+        one, two = (_described(trained)[what] for trained in (model, other))
         if one != two:
             raise ConfigError(
                 f"inputs '{MODEL}' in {model.folder} and '{OTHER}' in {other.folder} differ in "
                 f"{what}: {one} and {two}. Compare models of one architecture that see the same "
                 "pixels"
             )
+
+
+def _described(trained: Trained) -> dict[str, object]:
+    backbone = trained.model.backbone
+    # Cards have a fixed architecture, but blocks at their end may be left out.
+    architecture = f"{backbone.card.name} with {len(analysed_layers(backbone))} layers"
+    return {"architecture": architecture, "transform": trained.spec.transform}
 
 
 def _content(similarity: Similarity, layers: Sequence[Layer]) -> dict[str, object]:
