@@ -1,9 +1,9 @@
-"""Fine-tune a backbone with a linear head on labelled pictures."""
+"""Fine-tune a backbone with a head on labelled pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
@@ -18,6 +18,8 @@ from trainables.engine.config import (
 )
 from trainables.engine.inputs import Channels, Normalisation, check_channels
 from trainables.errors import ConfigError
+from trainables.models.depth import check_depth
+from trainables.models.head_config import HeadConfig
 from trainables.shift import check_shift
 
 
@@ -26,6 +28,7 @@ class Config:
     """Supervised fine-tuning.
 
     Args:
+        head: what reads the backbone; a linear layer unless a study says otherwise.
         shift_domains: domains the chosen model is also tested on, at the end, as ``test_shift/``.
         train_fraction: share of the training pictures that is used, in (0, 1]: every class keeps
             its share, and smaller parts are contained in larger ones of the same replicate.
@@ -40,10 +43,15 @@ class Config:
             input of 224); tests see the middle, a random crop of ``augment`` is cut from it.
         interpolation: how pictures are resized; the backbone card's own when None.
         augment: random changes of training pictures, see :meth:`Augmentation.preset`.
-        freeze_backbone: train the head only; batch norms keep their statistics.
+        freeze_backbone: train the head only; the backbone stays in evaluation mode: batch norms
+            keep their statistics.
+        unfreeze_from: train the blocks of a frozen backbone from this one on, counted from 0; all
+            else of it stays frozen and in evaluation mode.
         normalisation: by the mean and sd of the backbone's card or of the data set's.
         val_every: validate every this many epochs, at most 1, and at the end of each epoch; the
             best validation of an epoch is what it reports.
+        val_batches: 'all' validates on all pictures; 'full_batches_shuffled' on as many as fill
+            batches, drawn anew at each validation, as Pales Huix et al. (WACV 2024) do.
         selection_metric: validation metric that chooses the state to keep; larger is better.
         selection: 'first_best', or 'paper': rounded to 3 decimals, above 0, else the initial state.
         keep_initial: replicates leave their state before training as ``initial.safetensors``.
@@ -54,6 +62,7 @@ class Config:
 
     backbone: BackboneRef
     data: DataRef
+    head: HeadConfig = field(default_factory=HeadConfig)
     shift_domains: tuple[str, ...] = ()
     train_fraction: float = 1.0
     epochs: int = 10
@@ -69,8 +78,10 @@ class Config:
     clip_norm: float = 0.0
     augment: Augmentation = field(default_factory=Augmentation)
     freeze_backbone: bool = False
+    unfreeze_from: int | None = None
     normalisation: Normalisation = "backbone"
     val_every: float = 1.0
+    val_batches: Literal["all", "full_batches_shuffled"] = "all"
     selection_metric: str = "val/accuracy"
     selection: Selection = "first_best"
     keep_initial: bool = False
@@ -91,7 +102,19 @@ class Config:
         for name in ("train_fraction", "crop_fraction"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be in (0, 1], got {getattr(self, name)}")
+        self._check_unfreezing()
+        if self.val_batches not in ("all", "full_batches_shuffled"):
+            raise ConfigError(
+                f"val_batches must be all or full_batches_shuffled, got '{self.val_batches}'"
+            )
         self.fit_config()
+
+    def _check_unfreezing(self) -> None:
+        if self.unfreeze_from is None:
+            return
+        if not self.freeze_backbone:
+            raise ConfigError("unfreeze_from is of a frozen backbone: set freeze_backbone=true")
+        check_depth("unfreeze_from", self.unfreeze_from, self.backbone)
 
     def fit_config(self) -> FitConfig:
         """Return what the training loop needs of this config."""

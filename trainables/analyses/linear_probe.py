@@ -10,7 +10,8 @@ import torch
 from trainables.analyses.frozen import FrozenTask
 from trainables.analyses.logistic import LinearProbe, fit_logistic
 from trainables.context import Context
-from trainables.engine.classifier_files import ClassifierSpec, save_classifier
+from trainables.engine.classifier_files import save_classifier
+from trainables.engine.classifier_spec import ClassifierSpec
 from trainables.features import feature_seed
 from trainables.models.factory import create_backbone
 from trainables.models.heads import Classifier, LinearHead
@@ -69,8 +70,7 @@ def _save(probe: LinearProbe, config: Config, task: FrozenTask, metrics: dict[st
         head.weight.copy_(probe.weight_kd)
         head.bias.copy_(probe.bias_k)
     spec = ClassifierSpec(
-        card=config.backbone.card,
-        weights=config.backbone.weights,
+        backbone=config.backbone,
         classes=train.classes,
         task=train.task,
         transform=task.transform,

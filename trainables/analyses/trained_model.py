@@ -26,7 +26,8 @@ from trainables.data.card import Split
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.engine.batches import image_batches
-from trainables.engine.classifier_files import ClassifierSpec, load_classifier, set_to_initial
+from trainables.engine.classifier_files import load_classifier, set_to_initial
+from trainables.engine.classifier_spec import ClassifierSpec
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.final_test import write_predictions
 from trainables.engine.placement import place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,15 @@ from torch import Tensor
 from trainables.config import BackboneRef, Config, canonical, from_mapping
 from trainables.context import Locations
 from trainables.data.atomic_file import replace_file, write_json
-from trainables.data.card import Task
-from trainables.data.transforms import EvalTransform
+from trainables.engine.classifier_spec import ClassifierSpec, create_classifier
 from trainables.errors import ConfigError, WeightsError
+from trainables.models.card import RANDOM
 from trainables.models.checkpoints import load_strictly, read_checkpoint
-from trainables.models.factory import create_backbone
-from trainables.models.heads import Classifier, LinearHead
+from trainables.models.heads import Classifier
 
 _WEIGHTS = "model.safetensors"
 _DESCRIPTION = "config.json"
 _INITIAL = "initial.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassifierSpec:
-    """What has to be known beside the weights.
-
-    Args:
-        weights: the tag the backbone started from; what it became is in the file.
-    """
-
-    card: str
-    weights: str
-    classes: tuple[str, ...]
-    task: Task
-    transform: EvalTransform
 
 
 def save_classifier(
@@ -105,16 +89,9 @@ def load_classifier(folder: Path, locations: Locations) -> tuple[Classifier, Cla
                 f"{folder / name} is missing: the folder holds no trained classifier"
             )
     spec = _read_spec(folder / _DESCRIPTION)
-    backbone = create_backbone(
-        BackboneRef(card=spec.card),
-        locations,
-        seed=0,
-        image_size_px=spec.transform.size_px,
-        in_chans=len(spec.transform.mean),
-    )
-    model = Classifier(backbone, LinearHead(backbone.dim, len(spec.classes), seed=0))
+    model = create_classifier(_unread(spec), locations, seed=0)
     path = folder / _WEIGHTS
-    load_strictly(model, read_checkpoint(path), backbone.card, path)
+    load_strictly(model, read_checkpoint(path), model.backbone.card, path)
     return model.eval(), spec
 
 
@@ -124,6 +101,18 @@ def _read_spec(path: Path) -> ClassifierSpec:
         return from_mapping(ClassifierSpec, description["classifier"])
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise WeightsError(f"{path} does not describe a classifier: {error!r}") from None
+
+
+def _unread(spec: ClassifierSpec) -> ClassifierSpec:
+    """Return the same architecture on random weights, which need no file."""
+    head = spec.head
+    if head.backbone is not None:
+        head = replace(head, backbone=_random(head.backbone))
+    return replace(spec, backbone=_random(spec.backbone), head=head)
+
+
+def _random(ref: BackboneRef) -> BackboneRef:
+    return replace(ref, weights=RANDOM, transfer_level=None)
 
 
 def _save_state(path: Path, model: Classifier) -> None:

@@ -45,14 +45,14 @@ class Training(Generic[BatchT]):
         cases: size of the training set.
         batches: index batches -> one batch each, on the device, in the same order.
         loss: model and batch -> mean loss over the batch's cases.
-        evaluate: ``val/...`` metrics of the model as it is, the same on every rank; ``val/loss``
-            among them when the schedule watches it.
+        evaluate: optimizer steps taken -> ``val/...`` metrics of the model as it is, the same on
+            every rank; ``val/loss`` among them when the schedule watches it.
     """
 
     cases: int
     batches: Callable[[Sequence[Tensor]], Iterator[BatchT]]
     loss: Callable[[nn.Module, BatchT], Tensor]
-    evaluate: Callable[[], dict[str, float]]
+    evaluate: Callable[[int], dict[str, float]]
 
 
 class _Validation(NamedTuple):
@@ -168,7 +168,7 @@ class _Run(Generic[BatchT]):
         """Validate, keep the model if it is the best; return the best validation of the epoch."""
         started = time.perf_counter()
         share_buffers(self.model, self.context)
-        metrics = self.training.evaluate()
+        metrics = self.training.evaluate(self.schedule.taken)
         value = selection_value(metrics, self.config.selection_metric, self.config.selection)
         self.schedule.observe(value, metrics.get("val/loss", float("nan")))
         if self.best is None or value > self.best.value:

@@ -18,15 +18,18 @@ from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.data.transforms import EvalTransform, TrainTransform
 from trainables.engine.batches import ImageBatch, image_batches
-from trainables.engine.classifier_files import ClassifierSpec, save_classifier, save_initial
+from trainables.engine.classifier_files import save_classifier, save_initial
+from trainables.engine.classifier_spec import ClassifierSpec, create_classifier
 from trainables.engine.config import Precision
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.final_test import final_metrics
 from trainables.engine.inputs import eval_transform
 from trainables.engine.loop import Training, fit
+from trainables.errors import DatasetError
 from trainables.metrics.classification import classification_metrics
-from trainables.models.factory import create_backbone
-from trainables.models.heads import Classifier, LinearHead
+from trainables.models.freezing import freeze_backbone, freeze_unreached
+from trainables.models.heads import Classifier
+from trainables.models.token_head import TokenHead
 
 if TYPE_CHECKING:
     from trainables.classify import Config
@@ -36,7 +39,14 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.classify.run` promises."""
     train, val = _training_set(config, context), open_split(config.data, "val", context)
     transform = _transform(config)
-    model = _create_model(config, transform, train, context)
+    spec = ClassifierSpec(
+        backbone=config.backbone,
+        head=config.head,
+        classes=train.classes,
+        task=train.task,
+        transform=transform,
+    )
+    model = _create_model(config, spec, context)
     if config.keep_initial and context.final and context.is_main:
         save_initial(context.artifacts, model)
 
@@ -45,6 +55,9 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
             model, images, transform, config.batch_size, precision, context
         )
         return logits_nk
+
+    def validate(images: ImageSet) -> dict[str, float]:
+        return _validation(score(images, config.precision), images, config.batch_size)
 
     train_transform = augmented(transform, config.augment)
     training: Training[ImageBatch] = Training(
@@ -55,7 +68,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
         loss=lambda module, batch: classification_loss(
             module(batch.x_nchw), batch.labels, train.task
         ),
-        evaluate=lambda: _validation(score(val, config.precision), val, config.batch_size),
+        evaluate=lambda step: validate(validation_part(config, val, step, context)),
     )
     fit(model, training, config.fit_config(), context)
     if not context.final:
@@ -63,7 +76,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     # Whatever the training's number format: tests are in full precision.
     metrics = final_metrics(score, config.data, config.shift_domains, context)
     if context.is_main:
-        _save(config, model, train, transform, metrics, context)
+        save_classifier(context.artifacts, model, spec, config, metrics)
     return metrics
 
 
@@ -102,6 +115,26 @@ def _validation(logits_nk: Tensor, val: ImageSet, batch_size: int) -> dict[str, 
     return {f"val/{name}": value for name, value in values.items()} | {"val/loss": loss}
 
 
+def validation_part(config: Config, val: ImageSet, step: int, context: Context) -> ImageSet:
+    """Return the pictures of the validation after an optimizer step.
+
+    Raises:
+        DatasetError: ``val_batches`` wants full batches, and there is not one.
+    """
+    if config.val_batches == "all":
+        return val
+    kept = len(val) - len(val) % config.batch_size
+    if kept == 0:
+        raise DatasetError(
+            f"{val.name}/{val.split} has {len(val)} pictures, not one full batch of "
+            f"{config.batch_size}, which val_batches={config.val_batches} asks for: lower "
+            "batch_size or set val_batches=all"
+        )
+    seed = seed_from(context.seed, "validation", step)
+    order = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))
+    return val.subset(order[:kept].numpy())
+
+
 def _training_set(config: Config, context: Context) -> ImageSet:
     train = open_split(config.data, "train", context)
     if config.train_fraction == 1:
@@ -126,35 +159,11 @@ def _transform(config: Config) -> EvalTransform:
     )
 
 
-def _create_model(
-    config: Config, transform: EvalTransform, train: ImageSet, context: Context
-) -> Classifier:
-    backbone = create_backbone(
-        config.backbone,
-        context.locations,
-        seed=seed_from(context.seed, "backbone"),
-        image_size_px=transform.size_px,
-        in_chans=len(transform.mean),
-        replicate=context.replicate,
-    )
-    backbone.requires_grad_(not config.freeze_backbone)
-    head = LinearHead(backbone.dim, len(train.classes), seed=seed_from(context.seed, "head"))
-    return Classifier(backbone, head)
-
-
-def _save(
-    config: Config,
-    model: Classifier,
-    train: ImageSet,
-    transform: EvalTransform,
-    metrics: dict[str, float],
-    context: Context,
-) -> None:
-    spec = ClassifierSpec(
-        card=config.backbone.card,
-        weights=config.backbone.weights,
-        classes=train.classes,
-        task=train.task,
-        transform=transform,
-    )
-    save_classifier(context.artifacts, model, spec, config, metrics)
+def _create_model(config: Config, spec: ClassifierSpec, context: Context) -> Classifier:
+    model = create_classifier(spec, context.locations, context.seed, context.replicate)
+    if config.freeze_backbone:
+        freeze_backbone(model, config.unfreeze_from)
+    if isinstance(model.head, TokenHead) and config.head.freeze:
+        model.head.freeze_reader()
+    freeze_unreached(model)
+    return model

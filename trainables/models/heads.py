@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainables.models.backbone import Backbone
 from trainables.models.seeding import seeded
+from trainables.models.token_head import TokenHead
 
 
 class LinearHead(nn.Linear):
@@ -20,14 +21,36 @@ class LinearHead(nn.Linear):
 
 
 class Classifier(nn.Module):
-    """A backbone and a head that reads its pooled feature."""
+    """A backbone and a head that reads its pooled feature or its tokens.
 
-    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+    Attributes:
+        still_backbone: the backbone stays in evaluation mode when the classifier trains, whichever
+            of its parameters do.
+    """
+
+    def __init__(self, backbone: Backbone, head: LinearHead | TokenHead) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.still_backbone = False
+
+    def embed(self, x_nchw: Tensor) -> Tensor:
+        """Return what the last linear layer reads, (n, d)."""
+        if isinstance(self.head, TokenHead):
+            tokens_ntd = self.backbone.features(x_nchw).tokens_ntd
+            assert tokens_ntd is not None  # create_head() has seen them
+            return self.head.embed(tokens_ntd)
+        pooled_nd: Tensor = self.backbone(x_nchw)
+        return pooled_nd
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """Return the logits, (n, k)."""
-        logits_nk: Tensor = self.head(self.backbone(x_nchw))
+        logits_nk: Tensor = self.head(self.embed(x_nchw))
         return logits_nk
+
+    def train(self, mode: bool = True) -> Classifier:
+        """Set the mode of all parts but a still backbone."""
+        super().train(mode)
+        if self.still_backbone:
+            self.backbone.eval()
+        return self

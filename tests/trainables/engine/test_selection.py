@@ -41,7 +41,7 @@ class Recorder:
         self.modes.append(self.model[1].training)
         return functional.cross_entropy(module(X[batch]), Y[batch])
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, _step: int) -> dict[str, float]:
         self.model.eval()  # as a prediction that leaves the model so would
         self.validated_at.append(self.steps)
         self.states.append({k: v.clone() for k, v in self.model.state_dict().items()})
