@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.report.cell_figures import cell_figures
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import inline_svg, svg
-from orchestrator.report.html import PageFigure, report_page
+from orchestrator.report.html import report_page
 from orchestrator.report.latex import table_latex
+from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.results import StudyResults
-from orchestrator.report.table import build_tables
+from orchestrator.report.study_figures import study_figures
+from orchestrator.report.table import Table
+from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
 from trainables.errors import StorageError
+
+_MOST_INLINE = 150
+"""Cells whose figures are in the page: they make it about 5 MB."""
 
 
 def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path]:
@@ -33,23 +40,57 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
 
 
 def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
-    files: dict[Path, str] = {}
-    inline: dict[str, list[PageFigure]] = {}
+    tables = build_tables(results, study)
+    files = {f"tables/{_file_name(t.name)}.tex": table_latex(t) for t in tables}
+    of_study = _study_figures(results, study, tables, files)
+    of_cells = _cell_figures(results, files)
+    page = report_page(results, study, tables, of_study, of_cells)
+    written = {"report.html": page, "results.csv": results_csv(tables), **files}
+    for name, content in written.items():
+        _write(folder / name, content)
+    return [folder / name for name in written]
+
+
+def _study_figures(
+    results: StudyResults, study: Study, tables: Sequence[Table], files: dict[str, str]
+) -> dict[str, list[PageFigure]]:
+    """Draw what the study declares, into ``files`` and by the experiment it belongs to."""
+    shown: dict[str, list[PageFigure]] = {}
+    for drawn in study_figures(results, study, tables):
+        text = svg(drawn.figure)
+        name = "-".join(filter(None, [drawn.of, drawn.name]))
+        file = f"figures/{_file_name(name)}.svg"
+        files[file] = text
+        shown.setdefault(drawn.of, []).append(
+            PageFigure(
+                file=file,
+                title=drawn.title,
+                words=drawn.words,
+                labels=drawn.labels,
+                svg=inline_svg(text, f"{drawn.title}. {drawn.words}"),
+            )
+        )
+    return shown
+
+
+def _cell_figures(results: StudyResults, files: dict[str, str]) -> dict[str, list[PageFigure]]:
+    """Draw what each cell has to show; of many cells, the page only links the files."""
+    shown: dict[str, list[PageFigure]] = {}
+    inline = len(results.cells) <= _MOST_INLINE
     for cell in results.cells:
         for name, (figure, words) in cell_figures(cell).items():
             text = svg(figure)
-            file = f"{_file_name(cell.name)}-{name}-{cell.cell[:8]}.svg"
-            files[folder / "figures" / file] = text
-            shown = PageFigure(svg=inline_svg(text, f"{cell.name}: {words}"), words=words)
-            inline.setdefault(cell.cell, []).append(shown)
-    for table in build_tables(results, study):
-        files[folder / "tables" / f"{_file_name(table.name)}.tex"] = table_latex(table)
-    page = {folder / "report.html": report_page(results, study, inline)}
-    numbers = {folder / "results.csv": results_csv(results, study)}
-    written = {**page, **numbers, **files}
-    for path, content in written.items():
-        _write(path, content)
-    return list(written)
+            file = f"figures/{_file_name(cell.name)}-{name}-{cell.cell[:8]}.svg"
+            files[file] = text
+            shown.setdefault(cell.cell, []).append(
+                PageFigure(
+                    file=file,
+                    title=name,
+                    words=words,
+                    svg=inline_svg(text, f"{cell.name}: {words}") if inline else "",
+                )
+            )
+    return shown
 
 
 def _file_name(text: str) -> str:

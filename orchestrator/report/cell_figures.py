@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.figure_style import (
@@ -17,8 +18,8 @@ from orchestrator.report.figure_style import (
     ORANGE,
     SKY,
     SMALL,
-    STYLE,
     VERMILION,
+    in_style,
     plain_axes,
 )
 from orchestrator.report.results import CellResult, TrialResult
@@ -34,8 +35,6 @@ _MAX_PARAMETERS = 6
 
 def cell_figures(cell: CellResult) -> dict[str, tuple[Figure, str]]:
     """Return name -> (figure, description in words) of everything there is to show."""
-    import matplotlib as mpl
-
     makers: Mapping[str, tuple[Callable[[CellResult], Figure | None], str]] = {
         "curves": (
             learning_curves,
@@ -47,8 +46,7 @@ def cell_figures(cell: CellResult) -> dict[str, tuple[Figure, str]]:
             f"{cell.objective} against each searched parameter; dashed: chosen",
         ),
     }
-    with mpl.rc_context(STYLE):
-        drawn = {name: (make(cell), words) for name, (make, words) in makers.items()}
+    drawn = {name: (in_style(partial(make, cell)), words) for name, (make, words) in makers.items()}
     return {name: (figure, words) for name, (figure, words) in drawn.items() if figure is not None}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from orchestrator.report.results import CellResult, StudyResults
-from orchestrator.report.statistics import summarise
-from orchestrator.report.table import Entry, build_tables
-from search_spaces.study import Study, cell_key
+from orchestrator.report.results import CellResult
+from orchestrator.report.statistics import Statistic, summarise
+from orchestrator.report.table import Entry, Table
+from search_spaces.study import cell_key
 
 _WHERE = ("experiment", "place")
 _NUMBERS = ("n", "mean", "sd", "se", "ci95_low", "ci95_high")
@@ -34,14 +34,14 @@ _FIELDS = (
 )
 
 
-def results_csv(results: StudyResults, study: Study) -> str:
+def results_csv(tables: Sequence[Table]) -> str:
     """Return the CSV text. ``printed`` is 1 on the line of the metric that the table prints."""
-    factors = list(dict.fromkeys(f.name for e in study.experiments for f in e.factors))
+    factors = dict.fromkeys(name for t in tables for e in t.entries for name in e.levels)
     levels = [f"level.{name}" for name in factors]
     file = io.StringIO()
     writer = csv.DictWriter(file, (*_WHERE, *levels, *_FIELDS), restval="")
     writer.writeheader()
-    for table in build_tables(results, study):
+    for table in tables:
         for entry in table.entries:
             where = {
                 "experiment": table.name,
@@ -54,18 +54,20 @@ def results_csv(results: StudyResults, study: Study) -> str:
 
 
 def _lines(entry: Entry) -> Iterator[dict[str, object]]:
-    cell = entry.cell
-    printed = {"metric": entry.metric, "printed": 1, **_published(entry)}
-    if cell is None or entry.statistic is None:
-        facts = _facts(cell) if cell is not None else {}
-        yield {**facts, "state": entry.status, **printed}
+    facts = {**_facts(entry.cells), "state": entry.status}
+    numbers = {} if entry.statistic is None else _numbers(entry.statistic)
+    yield {**facts, "metric": entry.metric, "printed": 1, **numbers, **_published(entry)}
+    if entry.cell is None or entry.statistic is None:
         return
-    every = sorted({name for r in cell.replicates for name in r.metrics})
-    for metric in every:
-        statistic = summarise(cell.values(metric))
-        numbers = {name: getattr(statistic, name) for name in _NUMBERS}
-        which = printed if metric == entry.metric else {"metric": metric, "printed": 0}
-        yield {**_facts(cell), "state": entry.status, **numbers, **which}
+    others = {name for r in entry.cell.replicates for name in r.metrics} - {entry.metric}
+    for metric in sorted(others):
+        statistic = summarise(entry.cell.values(metric))
+        if statistic is not None:
+            yield {**facts, "metric": metric, "printed": 0, **_numbers(statistic)}
+
+
+def _numbers(statistic: Statistic) -> dict[str, object]:
+    return {name: getattr(statistic, name) for name in _NUMBERS}
 
 
 def _published(entry: Entry) -> dict[str, object]:
@@ -75,16 +77,19 @@ def _published(entry: Entry) -> dict[str, object]:
     return {**parts, "published_in_ci95": "" if entry.agrees is None else int(entry.agrees)}
 
 
-def _facts(cell: CellResult) -> dict[str, object]:
+def _facts(cells: Sequence[CellResult]) -> dict[str, object]:
+    """Return what the number stands on; a derived one on several cells, each fact named once."""
+    data = list(dict.fromkeys(d for cell in cells for d in cell.data))
+    weights = list(dict.fromkeys(w for cell in cells for w in cell.weights))
     return {
-        "seeds": " ".join(str(r.seed) for r in cell.replicates),
-        "recipe": cell.recipe,
-        "data": " ".join(d.name for d in cell.data),
-        "data_kinds": " ".join(d.kind for d in cell.data),
-        "data_digests": " ".join(d.digest for d in cell.data),
-        "weights": " ".join(f"{w.card}:{w.weights}" for w in cell.weights),
-        "weights_kinds": " ".join(w.kind for w in cell.weights),
-        "weights_digests": " ".join(w.digest for w in cell.weights),
-        "cell": cell.cell,
-        "run_id": cell.run_id,
+        "seeds": " ".join(str(r.seed) for cell in cells for r in cell.replicates),
+        "recipe": " ".join(dict.fromkeys(cell.recipe for cell in cells)),
+        "data": " ".join(d.name for d in data),
+        "data_kinds": " ".join(d.kind for d in data),
+        "data_digests": " ".join(d.digest for d in data),
+        "weights": " ".join(f"{w.card}:{w.weights}" for w in weights),
+        "weights_kinds": " ".join(w.kind for w in weights),
+        "weights_digests": " ".join(w.digest for w in weights),
+        "cell": " ".join(cell.cell for cell in cells),
+        "run_id": " ".join(cell.run_id for cell in cells),
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+T = TypeVar("T")
 
 # Okabe and Ito's palette, told apart with any colour vision.
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
@@ -24,7 +27,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK = "#010203"
 """Colour of text and axes; a page replaces it by its own text colour."""
 
-STYLE = dict.fromkeys(
+_STYLE = dict.fromkeys(
     (
         *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
         *("xtick.color", "ytick.color"),
@@ -40,3 +43,11 @@ def plain_axes(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.tick_params(labelsize=SMALL)
+
+
+def in_style(draw: Callable[[], T]) -> T:
+    """Draw with the report's ink."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        return draw()

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.report import number
+from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.results import CellResult, DataSource, StudyResults, WeightsSource
-from orchestrator.report.table import LEGEND, Table, build_tables, header_spans
+from orchestrator.report.table import INTERVALS, LEGEND, Table, header_spans
 from orchestrator.selection import Selection
 from search_spaces.study import Study
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageFigure:
-    """A figure inside the page: an ``<svg>`` element, and what it shows."""
-
-    svg: str
-    words: str
+_FEW = 30
+"""Cells that are listed at once; more are folded by experiment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +31,27 @@ class _CellView:
     figures: tuple[PageFigure, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _CellGroup:
+    """The cells whose first place is in one experiment."""
+
+    name: str
+    counts: str
+    cells: tuple[_CellView, ...]
+
+
 def report_page(
-    results: StudyResults, study: Study, figures: Mapping[str, Sequence[PageFigure]]
+    results: StudyResults,
+    study: Study,
+    tables: Sequence[Table],
+    study_figures: Mapping[str, Sequence[PageFigure]],
+    cell_figures: Mapping[str, Sequence[PageFigure]],
 ) -> str:
     """Return the page.
 
     Args:
-        figures: cell id -> its figures.
+        study_figures: experiment -> its figures; under the empty name, those of the study.
+        cell_figures: cell id -> its figures.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -53,7 +63,6 @@ def report_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tables = build_tables(results, study)
     template = environment.get_template("page.html.jinja")
     return template.render(
         study=study,
@@ -62,7 +71,10 @@ def report_page(
         planned=_dates(results),
         tables=tables,
         legend={label: LEGEND[label] for label in _labels(tables)},
-        cells=[_view(study.name, c, tables, figures.get(c.cell, ())) for c in results.cells],
+        figures=study_figures,
+        groups=_groups(results, study, tables, cell_figures),
+        few=len(results.cells) <= _FEW,
+        intervals=INTERVALS,
         data=_unique(results, "data"),
         weights=_unique(results, "weights"),
         provenance=_provenance(results),
@@ -88,23 +100,41 @@ def _day(t_ms: int) -> str:
     return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def _view(
-    study: str, cell: CellResult, tables: Sequence[Table], figures: Sequence[PageFigure]
-) -> _CellView:
-    statistics = [
-        f"{entry.metric} {number.mean_text(entry.statistic)} {number.spread_text(entry.statistic)}"
-        for table in tables
-        for entry in table.entries
-        if entry.cell is cell and entry.statistic is not None
+def _groups(
+    results: StudyResults,
+    study: Study,
+    tables: Sequence[Table],
+    figures: Mapping[str, Sequence[PageFigure]],
+) -> list[_CellGroup]:
+    numbers: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for entry in (entry for table in tables for entry in table.entries):
+        if entry.cell is not None and entry.statistic is not None:
+            mean, spread = number.mean_text(entry.statistic), number.spread_text(entry.statistic)
+            numbers[entry.cell.cell][f"{entry.metric} {mean} {spread}"] = None
+    members: dict[str, list[_CellView]] = {e.name: [] for e in study.experiments}
+    for cell in results.cells:
+        view = _CellView(
+            result=cell,
+            statistic="; ".join(numbers[cell.cell]),
+            commands=tuple(
+                rerun_command(study.name, cell, p.experiment, p.levels) for p in cell.places
+            ),
+            figures=tuple(figures.get(cell.cell, ())),
+        )
+        # A table that the study no longer has may still be in the store.
+        members.setdefault(cell.name.split("/")[0], []).append(view)
+    return [
+        _CellGroup(name=name, counts=_counts(views), cells=tuple(views))
+        for name, views in members.items()
+        if views
     ]
-    return _CellView(
-        result=cell,
-        statistic="; ".join(dict.fromkeys(statistics)),
-        commands=tuple(
-            rerun_command(study, cell, place.experiment, place.levels) for place in cell.places
-        ),
-        figures=tuple(figures),
-    )
+
+
+def _counts(views: Sequence[_CellView]) -> str:
+    """Return ``12 cells: 10 complete, 2 failed``."""
+    states = Counter(view.result.state for view in views)
+    listed = ", ".join(f"{n} {state}" for state, n in states.most_common())
+    return f"{len(views)} {'cell' if len(views) == 1 else 'cells'}: {listed}"
 
 
 def rerun_command(study: str, cell: CellResult, experiment: str, levels: Mapping[str, str]) -> str:

@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 from orchestrator.report.results import StudyResults
-from orchestrator.report.table import Entry, Table, build_tables
+from orchestrator.report.table import INTERVALS, Entry, Table
+from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
 
 
@@ -27,6 +28,7 @@ def _table(table: Table) -> dict[str, Any]:
     return {
         "experiment": table.name,
         "title": table.title,
+        "interval": INTERVALS[table.interval],
         "entries": [_entry(entry) for entry in table.entries],
     }
 
@@ -41,6 +43,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "published": None if entry.published is None else dataclasses.asdict(entry.published),
         "published_in_ci95": entry.agrees,
     }
+    if entry.under:
+        body |= {"cells": [c.cell for c in entry.under], "labels": list(entry.labels)}
     if entry.cell is not None:
         cell = entry.cell
         body |= {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.report.number import mean_text, published_text, spread_text
-from orchestrator.report.table import LEGEND, Entry, Table, header_spans
+from orchestrator.report.table import INTERVALS, LEGEND, Entry, Table, header_spans
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -52,7 +52,12 @@ def escape(text: str) -> str:
 def _caption(table: Table) -> str:
     parts = [table.title.rstrip(".") + "."]
     if table.metrics:
-        parts.append(f"{', '.join(table.metrics)}; the brackets name what ± is, and n.")
+        brackets = (
+            "the brackets name what ± is, and n"
+            if table.interval == "student"
+            else f"in brackets the {INTERVALS[table.interval]}, and n"
+        )
+        parts.append(f"{', '.join(table.metrics)}; {brackets}.")
     parts += [f"{label}: {LEGEND[label]}." for label in table.labels]
     return " ".join(parts)
 

@@ -8,39 +8,47 @@ from orchestrator.report.statistics import Statistic
 from search_spaces.study import Published
 
 _ERROR_NAMES = {"sd": "sd", "se": "se", "ci95": "95 % CI", "none": "unnamed"}
+_TINY = 1e-3
+"""Below it decimals would say next to nothing: such numbers are written with a power of ten."""
 
 
 def mean_text(statistic: Statistic) -> str:
     """Return ``0.873``."""
-    return f"{statistic.mean:.{_decimals(statistic.mean, statistic.sd)}f}"
+    return _text(statistic.mean, statistic.mean, _spread(statistic))
 
 
 def spread_text(statistic: Statistic) -> str:
-    """Return ``± 0.004 (sd, n=3)``, or what stands in its place where there is no spread."""
+    """Return ``± 0.004 (sd, n=3)``, or what stands in its place where there is no spread.
+
+    What was computed from replicates, and is no mean of them, has an interval instead:
+    ``(1.02 to 1.10, n=3)``.
+    """
+    if statistic.n == 1:
+        return "(n=1, no spread)"
     if statistic.sd is None:
-        return f"(n={statistic.n}, no spread)"
+        interval = interval_text(statistic)
+        return f"({interval or 'no interval'}, n={statistic.n})"
     if statistic.sd == 0:
         return f"± 0 (all {statistic.n} equal)"
-    places = _decimals(statistic.mean, statistic.sd)
-    return f"± {statistic.sd:.{places}f} (sd, n={statistic.n})"
+    return f"± {_text(statistic.sd, statistic.mean, statistic.sd)} (sd, n={statistic.n})"
 
 
 def interval_text(statistic: Statistic) -> str:
     """Return ``0.863 to 0.883``; empty for one replicate, and for equal ones."""
     if statistic.ci95_low is None or statistic.ci95_high is None:
         return ""
-    places = _decimals(statistic.mean, statistic.sd)
-    return f"{statistic.ci95_low:.{places}f} to {statistic.ci95_high:.{places}f}"
+    of = (statistic.mean, _spread(statistic))
+    return f"{_text(statistic.ci95_low, *of)} to {_text(statistic.ci95_high, *of)}"
 
 
 def published_text(published: Published) -> str:
     """Return ``0.870 ± 0.010 (sd, n=5)`` with only the parts the paper gives."""
-    places = _decimals(published.value, published.error)
-    text = f"{published.value:.{places}f}"
+    of = (published.value, published.error)
+    text = _text(published.value, *of)
     if published.error is None:
         return text
     n = f", n={published.n}" if published.n is not None else ", n not given"
-    return f"{text} ± {published.error:.{places}f} ({_ERROR_NAMES[published.error_kind]}{n})"
+    return f"{text} ± {_text(published.error, *of)} ({_ERROR_NAMES[published.error_kind]}{n})"
 
 
 def duration_text(hours: float) -> str:
@@ -55,10 +63,19 @@ def setting_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _decimals(value: float, spread: float | None) -> int:
-    size = abs(value) if math.isfinite(value) else 0.0
-    places = 3 if size < 10 else 2 if size < 100 else 1
+def _spread(statistic: Statistic) -> float | None:
+    if statistic.sd is not None or statistic.ci95_low is None or statistic.ci95_high is None:
+        return statistic.sd
+    return (statistic.ci95_high - statistic.ci95_low) / 2
+
+
+def _text(value: float, mean: float, spread: float | None) -> str:
+    """Return one of the numbers of a mean and its spread, all in one format."""
+    size = max((abs(x) for x in (mean, spread or 0.0) if math.isfinite(x)), default=0.0)
+    if 0 < size < _TINY:
+        return f"{value:.2e}"
+    places = 4 if 0 < size < 0.01 else 3 if size < 10 else 2 if size < 100 else 1
     # A spread that would print as zero says nothing: one decimal more shows it.
     if spread is not None and 0 < spread < 0.5 * 10**-places:
-        return places + 1
-    return places
+        places += 1
+    return f"{value:.{places}f}"

@@ -1,17 +1,25 @@
-"""One table per experiment: rows and columns as the paper has them, ours beside the published."""
+"""What a table of the report is: entries in rows and columns, ours beside the published."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.report.results import CellResult, StudyResults
-from orchestrator.report.statistics import Statistic, summarise
-from search_spaces.study import Experiment, Factor, Published, Study
+from orchestrator.report.results import CellResult
+from orchestrator.report.statistics import Statistic
+from search_spaces.derived import Derived
+from search_spaces.study import Experiment, Factor, Published
 
-EntryStatus = Literal["number", "unfinished", "failed", "not run", "no metric"]
+EntryStatus = Literal["number", "unfinished", "failed", "not run", "no metric", "undefined"]
+
+IntervalKind = Literal["student", "bootstrap"]
+
+INTERVALS: Mapping[IntervalKind, str] = {
+    "student": "95 % interval of the mean (Student's t)",
+    "bootstrap": "95 % interval by percentile bootstrap over replicates",
+}
 
 LEGEND: Mapping[str, str] = {
     "synthetic": "made on generated pictures: shows that the method runs, not what it is worth",
@@ -26,6 +34,8 @@ class Entry:
 
     Args:
         note: what is known where there is no number.
+        cell: the cell whose number it is; None for a derived one.
+        under: the cells that a derived number was computed from.
     """
 
     levels: Mapping[str, str]
@@ -35,25 +45,44 @@ class Entry:
     statistic: Statistic | None = None
     published: Published | None = None
     cell: CellResult | None = None
+    under: tuple[CellResult, ...] = ()
+
+    @property
+    def cells(self) -> tuple[CellResult, ...]:
+        """The cells it stands on."""
+        return self.under if self.cell is None else (self.cell,)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """What must stand beside the number."""
-        return self.cell.labels if self.cell is not None and self.statistic is not None else ()
+        return () if self.statistic is None else shared_labels(self.cells)
 
     @property
     def agrees(self) -> bool | None:
         """Whether the published value lies in our 95 % interval; None if that says nothing."""
-        if self.published is None or self.statistic is None or self.cell is None:
+        if self.published is None or self.statistic is None:
             return None
-        return self.statistic.covers(self.published.value) if self.cell.comparable else None
+        comparable = all(cell.comparable for cell in self.cells)
+        return self.statistic.covers(self.published.value) if comparable else None
+
+
+def shared_labels(cells: Iterable[CellResult]) -> tuple[str, ...]:
+    """Return what must stand beside what several cells make together.
+
+    Random weights are often one side of a comparison: it is called random only if all of it is.
+    """
+    found = [set(cell.labels) for cell in cells]
+    everywhere = set.intersection(*found) if found else set()
+    anywhere = set().union(*found) - {"random"}
+    return tuple(label for label in LEGEND if label in everywhere | anywhere)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """An experiment's table.
+    """The table of an experiment, or a derived one.
 
     Args:
+        interval: what the 95 % intervals of its numbers are.
         row_factors, column_factors: names of the factors down the side and across the top.
         columns: titles of the column factors' levels, one tuple per column; one empty tuple when
             every factor is a row factor.
@@ -66,6 +95,7 @@ class Table:
     column_factors: tuple[str, ...]
     columns: tuple[tuple[str, ...], ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Entry | None, ...]], ...]
+    interval: IntervalKind = "student"
 
     @property
     def entries(self) -> list[Entry]:
@@ -90,100 +120,45 @@ def header_spans(columns: Sequence[tuple[str, ...]], depth: int) -> list[tuple[s
     return [(key[-1], len(list(members))) for key, members in groups]
 
 
-def build_tables(results: StudyResults, study: Study) -> list[Table]:
-    """Return the tables of the experiments that have any result, in the study's order."""
-    ran = {place.experiment for cell in results.cells for place in cell.places}
-    return [build_table(results, e) for e in study.experiments if e.name in ran]
+def arrange(of: Experiment | Derived, entry: Callable[[Mapping[str, str]], Entry | None]) -> Table:
+    """Return the table of entries by levels, without rows and columns that have none.
 
-
-def build_table(results: StudyResults, experiment: Experiment) -> Table:
-    """Return the table of one experiment."""
-    down = [f for f in experiment.factors if f.name not in experiment.columns]
+    Args:
+        entry: levels by factor name, in the order of the factors -> what stands there; None where
+            there is no such combination.
+    """
+    down = [f for f in of.factors if f.name not in of.columns]
     across = sorted(
-        (f for f in experiment.factors if f.name in experiment.columns),
-        key=lambda f: experiment.columns.index(f.name),
+        (f for f in of.factors if f.name in of.columns), key=lambda f: of.columns.index(f.name)
     )
     grid = {
-        (row, column): _entry(
-            results, experiment, _levels(experiment, [*down, *across], [*row, *column])
-        )
+        (row, column): entry(_levels(of.factors, [*down, *across], [*row, *column]))
         for row in itertools.product(*(f.levels for f in down))
         for column in itertools.product(*(f.levels for f in across))
     }
-    columns = [c for c in dict.fromkeys(c for _, c in grid) if _any(grid, column=c)]
-    rows = [r for r in dict.fromkeys(r for r, _ in grid) if _any(grid, row=r)]
+    kept = [place for place, found in grid.items() if found is not None]
+    columns = [c for c in dict.fromkeys(c for _, c in grid) if c in {column for _, column in kept}]
+    rows = list(dict.fromkeys(row for row, _ in kept))
     return Table(
-        name=experiment.name,
-        title=experiment.title,
+        name=of.name,
+        title=of.title,
         row_factors=tuple(f.name for f in down),
         column_factors=tuple(f.name for f in across),
-        columns=tuple(tuple(f.title(v) for f, v in zip(across, c, strict=True)) for c in columns),
+        columns=tuple(_titles(across, column) for column in columns),
         rows=tuple(
-            (
-                tuple(f.title(v) for f, v in zip(down, row, strict=True)),
-                tuple(grid[row, column] for column in columns),
-            )
-            for row in rows
+            (_titles(down, row), tuple(grid[row, column] for column in columns)) for row in rows
         ),
+        interval="bootstrap" if isinstance(of, Derived) else "student",
     )
 
 
-_Grid = Mapping[tuple[tuple[str, ...], tuple[str, ...]], Entry | None]
-
-
-def _any(
-    grid: _Grid, row: tuple[str, ...] | None = None, column: tuple[str, ...] | None = None
-) -> bool:
-    return any(
-        entry is not None
-        for (r, c), entry in grid.items()
-        if row in (None, r) and column in (None, c)
-    )
+def _titles(factors: Sequence[Factor], levels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f.title(level) for f, level in zip(factors, levels, strict=True))
 
 
 def _levels(
-    experiment: Experiment, factors: Sequence[Factor], levels: Sequence[str]
+    order: Sequence[Factor], factors: Sequence[Factor], levels: Sequence[str]
 ) -> dict[str, str]:
-    """Return levels by factor name, in the order of the experiment's factors."""
+    """Return levels by factor name, in the given order of factors."""
     chosen = {factor.name: level for factor, level in zip(factors, levels, strict=True)}
-    return {factor.name: chosen[factor.name] for factor in experiment.factors}
-
-
-def _entry(
-    results: StudyResults, experiment: Experiment, levels: Mapping[str, str]
-) -> Entry | None:
-    published = experiment.published.get(tuple(levels.values()))
-    cell = results.at(experiment.name, levels)
-    if cell is None:
-        if experiment.configure(levels) is None:
-            return None
-        return Entry(levels=levels, status="not run", note="not run", published=published)
-    metric = next(
-        p.metric
-        for p in cell.places
-        if p.experiment == experiment.name and dict(p.levels) == dict(levels)
-    )
-    status, note = _status(cell, metric)
-    statistic = summarise(cell.values(metric)) if status == "number" else None
-    return Entry(
-        levels=levels,
-        status=status,
-        note=note,
-        metric=metric,
-        statistic=statistic,
-        published=published,
-        cell=cell,
-    )
-
-
-def _status(cell: CellResult, metric: str) -> tuple[EntryStatus, str]:
-    if cell.state == "failed":
-        return "failed", f"failed: {cell.reason}" if cell.reason else "failed"
-    if cell.state == "running":
-        done = sum(trial.state in ("complete", "pruned") for trial in cell.search)
-        counts = [f"{done} search trials"] if cell.search else []
-        counts.append(f"{len(cell.replicates)} replicates")
-        return "unfinished", f"unfinished: {', '.join(counts)} so far"
-    if not cell.values(metric):
-        return "no metric", f"no replicate returned {metric}"
-    return "number", ""
+    return {factor.name: chosen[factor.name] for factor in order}

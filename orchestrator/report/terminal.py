@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.number import mean_text, published_text, spread_text
 from orchestrator.report.results import StudyResults
-from orchestrator.report.table import LEGEND, Entry, Table, build_tables
+from orchestrator.report.table import INTERVALS, LEGEND, Entry, Table
+from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def _rich_table(table: Table) -> RichTable:
 
     shared_n = _shared_n(table)
     caption = ", ".join(table.metrics)
+    if table.interval == "bootstrap":
+        caption += f"; in brackets the {INTERVALS[table.interval]}"
     if shared_n:
         caption += f"; ± is the sample sd over n={shared_n} replicates"
     shown = RichTable(

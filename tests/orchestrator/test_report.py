@@ -24,6 +24,7 @@ from scipy import stats
 from orchestrator.report import build_report, load_study_results, print_tables, to_json
 from orchestrator.report.cell_figures import cell_figures, learning_curves, search_history
 from orchestrator.report.csv_file import results_csv
+from orchestrator.report.experiment_table import build_table
 from orchestrator.report.figure_format import svg
 from orchestrator.report.html import rerun_command
 from orchestrator.report.latex import escape, table_latex
@@ -37,7 +38,8 @@ from orchestrator.report.number import (
 )
 from orchestrator.report.results import CellResult, StudyResults
 from orchestrator.report.statistics import Statistic, summarise
-from orchestrator.report.table import Entry, Table, build_table, build_tables
+from orchestrator.report.table import Entry, Table
+from orchestrator.report.tables import build_tables
 from orchestrator.report.terminal import _rich_table
 from search_spaces.study import Published
 from trainables.errors import StorageError, TrackingError
@@ -213,7 +215,7 @@ def test_columns_are_nested_in_the_order_the_experiment_names_them(results: Stud
 
 
 def test_csv_gives_back_mean_spread_and_seeds_of_every_metric(results: StudyResults) -> None:
-    lines = list(csv.DictReader(io.StringIO(results_csv(results, study()))))
+    lines = list(csv.DictReader(io.StringIO(results_csv(build_tables(results, study())))))
     place = "transfer/weights=imagenet/method=linear"
     (line,) = [x for x in lines if x["place"] == place and x["metric"] == "test/accuracy"]
     values = ACCURACIES["imagenet", "linear"]

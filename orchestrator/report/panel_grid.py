@@ -1,0 +1,150 @@
+"""A figure with a grid of panels: sizes, shared axes, titles at the margins, tick labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.report.facets import Sharing
+from orchestrator.report.figure_style import SMALL, plain_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Place = tuple[int, int]
+"""Row and column of a panel."""
+
+_WIDTHS_IN = (6.5, 9.0, 11.0)  # of a figure with one, two and more panels side by side
+_MOST_COLUMNS = 5
+_LETTER_IN = 0.075  # of a tick label, on average
+_LINE_IN = 0.15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelLabels:
+    """What is written around a panel; ``y`` is what its vertical axis is."""
+
+    row: str = ""
+    column: str = ""
+    y: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A figure and its panels.
+
+    Args:
+        width_in: of one panel.
+    """
+
+    figure: Figure
+    axes: Mapping[Place, Axes]
+    width_in: float
+
+
+def compact(places: Iterable[Place]) -> dict[Place, Place]:
+    """Return where panels go: no empty rows and columns, and a long single row goes on below."""
+    kept = sorted(set(places))
+    rows = sorted({row for row, _ in kept})
+    columns = sorted({column for _, column in kept})
+    if len(rows) > 1 or len(columns) <= _MOST_COLUMNS:
+        return {(r, c): (rows.index(r), columns.index(c)) for r, c in kept}
+    width = math.ceil(len(columns) / math.ceil(len(columns) / _MOST_COLUMNS))
+    return {place: divmod(columns.index(place[1]), width) for place in kept}
+
+
+def make_grid(
+    labels: Mapping[Place, PanelLabels],
+    *,
+    share_x: Sharing = "none",
+    share_y: Sharing = "none",
+    height_in: float | None = None,
+) -> Grid:
+    """Return an empty grid with its margins written; places without labels stay empty.
+
+    Args:
+        labels: of the panels, at places from :func:`compact`.
+        height_in: of one panel; by default what suits its width.
+    """
+    from matplotlib.figure import Figure
+
+    rows = 1 + max(row for row, _ in labels)
+    columns = 1 + max(column for _, column in labels)
+    width = _WIDTHS_IN[min(columns, len(_WIDTHS_IN)) - 1] / columns
+    height = height_in or min(3.2, max(1.75, 0.62 * width))
+    figure = Figure(figsize=(width * columns, height * rows + 0.8), layout="constrained")
+    drawn = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
+    every = {(r, c): drawn[r, c] for r in range(rows) for c in range(columns)}
+    for place, axes in every.items():
+        if place in labels:
+            plain_axes(axes)
+        else:
+            _blank(axes)
+    grid = Grid(figure=figure, axes={place: every[place] for place in labels}, width_in=width)
+    _show_outer_ticks(grid, share_x, share_y)
+    _write_margins(every, labels, figure)
+    return grid
+
+
+def thin_labels(grid: Grid, axes: Axes, names: Sequence[str]) -> None:
+    """Name the positions 0, 1, ... of the horizontal axis, as many of them as are legible."""
+    room = 0.85 * grid.width_in
+    longest = max(map(len, names), default=0)
+    upright = longest * _LETTER_IN * len(names) <= room
+    step = 1 if upright else math.ceil(len(names) * _LINE_IN / room)
+    axes.set_xticks(range(0, len(names), step), names[::step], rotation=0 if upright else 90)
+    axes.tick_params(axis="x", labelsize=SMALL - (0 if upright else 1))
+
+
+def _blank(axes: Axes) -> None:
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+
+
+def _show_outer_ticks(grid: Grid, share_x: Sharing, share_y: Sharing) -> None:
+    """Label the ticks of the last panel below, and the first from the left, that there is."""
+    for row, column in grid.axes:
+        axes = grid.axes[row, column]
+        lowest = max(r for r, c in grid.axes if c == column)
+        first = min(c for r, c in grid.axes if r == row)
+        axes.tick_params(
+            labelbottom=share_x not in ("all", "col") or row == lowest,
+            labelleft=share_y not in ("all", "row") or column == first,
+        )
+
+
+def _write_margins(
+    every: Mapping[Place, Axes], labels: Mapping[Place, PanelLabels], figure: Figure
+) -> None:
+    y_labels = {label.y for label in labels.values()}
+    one_y = len(y_labels) == 1
+    if one_y:
+        figure.supylabel(y_labels.pop(), fontsize=SMALL + 1)
+    in_rows = any(label.row for label in labels.values())
+    by_column = in_rows and _constant(labels, axis=1)
+    by_row = _constant(labels, axis=0)
+    for (row, column), label in labels.items():
+        top = min(r for r, c in labels if c == column)
+        left = min(c for r, c in labels if r == row)
+        title = [label.column] if row == top or not in_rows else []
+        side = [label.row] if column == left else []
+        if not one_y and by_column:
+            title += [label.y] if row == top else []
+        elif not one_y and (column == left or not by_row):
+            side.append(label.y)
+        axes = every[row, column]
+        axes.set_title("\n".join(filter(None, title)), fontsize=SMALL + 1)
+        axes.set_ylabel("\n".join(filter(None, side)), fontsize=SMALL + 1)
+
+
+def _constant(labels: Mapping[Place, PanelLabels], axis: int) -> bool:
+    """Whether all panels of a row (axis 0), or of a column (1), have one ``y``."""
+    lines = {place[axis] for place in labels}
+    return all(
+        len({label.y for place, label in labels.items() if place[axis] == line}) == 1
+        for line in lines
+    )

@@ -1,0 +1,162 @@
+"""The figures a study declares, drawn from its results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orchestrator.report.curve_panels import draw_curves
+from orchestrator.report.facets import Page, pages
+from orchestrator.report.factor_curves import factor_panels
+from orchestrator.report.figure_style import SMALL, in_style
+from orchestrator.report.gain_scatter import draw_scatter, scatter
+from orchestrator.report.heat_maps import draw_matrices, matrix_panels
+from orchestrator.report.layer_curves import layer_panels
+from orchestrator.report.results import StudyResults
+from orchestrator.report.table import LEGEND, Entry, Table, shared_labels
+from search_spaces.figures import (
+    ExperimentFigure,
+    FactorCurves,
+    GainScatter,
+    HeatMaps,
+    LayerCurves,
+)
+from search_spaces.study import Experiment, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """A figure of the report.
+
+    Args:
+        of: name of the experiment it belongs to; empty for one of the study.
+        name: unique among the figures of ``of``.
+        words: what it shows and how to read it.
+        labels: what the numbers in it stand on, as beside numbers of tables.
+    """
+
+    of: str
+    name: str
+    title: str
+    words: str
+    labels: tuple[str, ...]
+    figure: Figure
+
+
+def study_figures(results: StudyResults, study: Study, tables: Sequence[Table]) -> Iterator[Drawn]:
+    """Draw the figures of experiments, then those of the study; what has no number is left out.
+
+    Raises:
+        TrackingError: an artifact of a trial cannot be read.
+    """
+    by_name = {table.name: table for table in tables}
+    for experiment in study.experiments:
+        table = by_name.get(experiment.name)
+        if table is not None:
+            for figure in experiment.figures:
+                for page in pages(experiment.factors, figure.factors, figure.panels):
+                    yield from _page(figure, experiment, page, results, table)
+    for scattered in study.figures:
+        yield _scatter(scattered, study, by_name)
+
+
+def _page(
+    figure: ExperimentFigure,
+    experiment: Experiment,
+    page: Page,
+    results: StudyResults,
+    table: Table,
+) -> Iterator[Drawn]:
+    """Draw one page of a declared figure; heat maps make one figure per matrix."""
+    entries = [
+        entry
+        for entry in table.entries
+        if entry.statistic is not None and page.levels.items() <= entry.levels.items()
+    ]
+    for part, drawn in _draw(figure, experiment, page, results, entries):
+        labels = shared_labels(cell for entry in entries for cell in entry.cells)
+        titles = [figure.title, *page.titles, *([part] if part else [])]
+        name = "-".join([figure.name, *page.levels.values(), *([part] if part else [])])
+        yield Drawn(
+            of=experiment.name,
+            name=name,
+            title=", ".join(titles),
+            words=_words(figure, entries),
+            labels=labels,
+            figure=_stamp(drawn, labels),
+        )
+
+
+def _draw(
+    figure: ExperimentFigure,
+    experiment: Experiment,
+    page: Page,
+    results: StudyResults,
+    entries: Sequence[Entry],
+) -> Iterator[tuple[str, Figure]]:
+    """Draw what there is; the name of the part is empty where there is only one."""
+    if isinstance(figure, FactorCurves):
+        at = {frozenset(entry.levels.items()): entry for entry in entries}
+        panels = factor_panels(figure, experiment, page, at)
+        if panels:
+            yield "", in_style(lambda: draw_curves(panels, figure.x, log_x=figure.log_x))
+    elif isinstance(figure, LayerCurves):
+        panels = layer_panels(figure, experiment, page, results)
+        if panels:
+            yield "", in_style(lambda: draw_curves(panels, "layer", bars=figure.bars))
+    else:
+        for matrix in figure.matrices:
+            found = matrix_panels(figure, matrix, experiment, page, results)
+            if found:
+                part = matrix if len(figure.matrices) > 1 else ""
+                yield part, in_style(partial(draw_matrices, found))
+
+
+def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> Drawn:
+    derived = {d.name: d for d in study.derived}
+    size, colour = derived[figure.size], derived[figure.colour]
+    shown = scatter(figure, size, tables)
+    names = (size.value_name, colour.value_name)
+    words = (
+        f"Over {figure.x_label}, {figure.y_label}; size of a marker: {size.title}; colour: "
+        f"{colour.title}; ring: the published colour."
+    )
+    with_number = [entry for entry in shown.entries if entry.statistic is not None]
+    labels = shared_labels(cell for entry in with_number for cell in entry.cells)
+    drawn = in_style(lambda: draw_scatter(figure, shown, names))
+    return Drawn(
+        of="",
+        name=figure.name,
+        title=figure.title,
+        words=" ".join([words, *(f"{note[0].upper()}{note[1:]}." for note in shown.notes)]),
+        labels=labels,
+        figure=_stamp(drawn, labels),
+    )
+
+
+def _stamp(figure: Figure, labels: Sequence[str]) -> Figure:
+    """Write below a figure what its numbers stand on, because its file may travel alone."""
+    lines = [figure.get_supxlabel(), "; ".join(f"{label}: {LEGEND[label]}" for label in labels)]
+    figure.supxlabel("\n".join(filter(None, lines)), fontsize=SMALL)
+    return figure
+
+
+def _words(figure: ExperimentFigure, entries: Sequence[Entry]) -> str:
+    counts = [entry.statistic.n for entry in entries if entry.statistic is not None]
+    least, most = min(counts, default=0), max(counts, default=0)
+    n = f"n={least}" if least == most else f"n={least} to {most}"
+    mean = f"mean over {n} replicates"
+    panels = f" Panels: {' by '.join(figure.panels)}." if figure.panels else ""
+    if isinstance(figure, HeatMaps):
+        return f"{mean.capitalize()} of {figure.artifact}, {figure.kind}; blank: no value.{panels}"
+    if isinstance(figure, FactorCurves):
+        star = "; star: published" if any(entry.published for entry in entries) else ""
+        metrics = ", ".join(dict.fromkeys(entry.metric for entry in entries))
+        return f"{metrics} by {figure.x}; {mean}, band: ± one sample sd{star}.{panels}"
+    spread = "line on a bar" if figure.bars else "band"
+    return f"{figure.family} of each layer; {mean}, {spread}: ± one sample sd.{panels}"

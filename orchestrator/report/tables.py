@@ -1,0 +1,24 @@
+"""The tables of a study, in the order they are shown."""
+
+from __future__ import annotations
+
+from orchestrator.report.derived_table import build_derived
+from orchestrator.report.experiment_table import build_table
+from orchestrator.report.results import StudyResults
+from orchestrator.report.table import Table
+from search_spaces.study import Study
+
+
+def build_tables(results: StudyResults, study: Study) -> list[Table]:
+    """Return the tables of the experiments that have any result, in the study's order.
+
+    What is derived from an experiment follows it.
+    """
+    ran = {place.experiment for cell in results.cells for place in cell.places}
+    tables = []
+    for experiment in study.experiments:
+        if experiment.name in ran:
+            tables.append(build_table(results, experiment))
+            derived = [d for d in study.derived if d.experiment == experiment.name]
+            tables += [build_derived(results, study, d) for d in derived]
+    return tables
