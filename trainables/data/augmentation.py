@@ -67,10 +67,11 @@ class Augmentation:
 
     @classmethod
     def preset(cls, name: str) -> Augmentation:
-        """Return 'none', 'light', or 'feature_reuse', what Matsoukas et al. (CVPR 2022) ship.
+        """Return 'none', 'light', or what the code of a paper ships.
 
-        The paper's pictures are resized to 256 x 256 first, which is ``crop_fraction=0.875`` of
-        the config.
+        'feature_reuse' is that of Matsoukas et al. (CVPR 2022), 'foundation_medical' that of Palés
+        Huix et al. (WACV 2024). Their pictures are resized to 256 x 256 first, which is
+        ``crop_fraction=0.875`` of the config.
 
         Raises:
             ConfigError: there is no such preset.
@@ -95,5 +96,16 @@ _PRESETS = {
         hue=0.1,
         jitter=0.2,
         greyscale=0.2,
+    ),
+    "foundation_medical": Augmentation(
+        middle_first=True,
+        crop_scale=(0.8, 1.2),
+        vertical_flip=0.5,
+        horizontal_flip=0.5,
+        brightness=0.2,
+        contrast=0.2,
+        saturation=0.1,
+        hue=0.1,
+        jitter=0.8,
     ),
 }
