@@ -30,6 +30,11 @@ class WeightsSource:
         sha256: of the file; None where the publisher gives none we could check.
         where: for people: where the file comes from.
         layout: tensors carry the model's own names, or other names in the model's order.
+        authors_file: the authors' own file of the same weights, taken from the weights folder where
+            there is no ``filename``; has no sha256 of its own.
+        part: entry of a PyTorch file that holds the tensors; empty: they are not in an entry.
+        prefix: what the names of the backbone's tensors start with in the file; others are left
+            out. Empty: the file is the backbone's.
     """
 
     tag: str
@@ -41,11 +46,19 @@ class WeightsSource:
     trained_on: str
     where: str
     layout: Literal["named", "ordered"] = "named"
+    authors_file: str | None = None
+    part: str = ""
+    prefix: str = ""
 
     @property
     def basename(self) -> str:
         """The name of the file in the user's weights folder."""
         return self.filename.rsplit("/", 1)[-1]
+
+    @property
+    def accepted_files(self) -> tuple[str, ...]:
+        """Every name the file may have in the user's weights folder, the first one found wins."""
+        return (self.basename, *([self.authors_file] if self.authors_file else ()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +66,7 @@ class BackboneCard:
     """One image backbone.
 
     Args:
+        library: who builds the network; 'xenograft' when we do.
         architecture: the name the library knows it by.
         dim: width of the pooled feature.
         image_size_px: side of the square input unless a study says otherwise.
@@ -80,7 +94,7 @@ class BackboneCard:
     name: str
     title: str
     family: str
-    library: Literal["timm", "open_clip", "transformers"]
+    library: Literal["timm", "open_clip", "transformers", "xenograft"]
     architecture: str
     dim: int
     image_size_px: int

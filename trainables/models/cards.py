@@ -8,13 +8,16 @@ from types import MappingProxyType
 from trainables.errors import SelectionError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.catalogue import (
+    blip,
     clip,
     deit,
+    dino,
     dinov2,
     efficientnet,
     inception,
     inception_fid,
     resnet,
+    sam,
     swin,
 )
 
@@ -27,7 +30,19 @@ __all__ = [
     "get_backbone_card",
 ]
 
-_FAMILIES = (resnet, inception, inception_fid, deit, swin, clip, dinov2, efficientnet)
+_FAMILIES = (
+    resnet,
+    inception,
+    inception_fid,
+    deit,
+    swin,
+    clip,
+    dinov2,
+    efficientnet,
+    sam,
+    blip,
+    dino,
+)
 
 BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(
     {card.name: card for family in _FAMILIES for card in family.CARDS}

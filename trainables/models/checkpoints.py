@@ -12,13 +12,32 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trainables.errors import WeightsError
-from trainables.models.card import BackboneCard
+from trainables.models.card import BackboneCard, WeightsSource
 
 _SHOWN_KEYS = 4
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+# How many batches a norm has seen is no weight; files from before PyTorch counted lack it.
+_COUNTER = ".num_batches_tracked"
+
+
+def read_published(path: Path, source: WeightsSource) -> dict[str, Tensor]:
+    """Read the backbone's tensors of a published file, under their names without the prefix.
+
+    Raises:
+        WeightsError: as :func:`read_checkpoint`.
+    """
+    state = read_checkpoint(path, source.part)
+    start = source.prefix
+    return {name.removeprefix(start): t for name, t in state.items() if name.startswith(start)}
+
+
+def read_checkpoint(path: Path, part: str = "") -> dict[str, Tensor]:
     """Read a flat file of named tensors: safetensors, or PyTorch's format without any code in it.
+
+    Args:
+        part: entry of a file in PyTorch's format that holds the tensors; other entries, such as an
+            optimiser's state, are left out.
 
     Raises:
         WeightsError: the file is damaged or holds something else than named tensors.
@@ -29,6 +48,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from None
+    if part:
+        if not isinstance(state, Mapping) or part not in state:
+            raise WeightsError(f"{path} has no entry '{part}' with the tensors")
+        state = state[part]
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
         raise WeightsError(f"{path} is not a flat set of named tensors")
     return dict(state)
@@ -75,7 +98,7 @@ def load_strictly(
         if k in kept and kept[k].shape != own[k].shape
     ]
     problems = {
-        "missing": [k for k in own if k not in kept],
+        "missing": [k for k in own if k not in kept and not k.endswith(_COUNTER)],
         "unexpected": [k for k in kept if k not in own],
         "of another shape": shapes,
     }

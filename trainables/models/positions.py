@@ -1,6 +1,6 @@
 """Resample the position embedding of a vision transformer to another input size.
 
-Axes: n entries (prefix tokens, then the grid row by row), d width.
+Axes: n entries (prefix tokens, then the grid row by row), l distances, d width.
 """
 
 from __future__ import annotations
@@ -41,3 +41,12 @@ def resize_positions(
         resized_1dhw = F.interpolate(grid_1dhw, size=(new, new), mode="bicubic", antialias=True)
     resized_nd = resized_1dhw.reshape(-1, new * new).T.to(positions_nd.dtype)
     return torch.cat([prefix_nd, resized_nd])
+
+
+def resize_distances(table_ld: Tensor, n_target: int) -> Tensor:
+    """Return a table of relative positions for ``n_target`` distances: the nearest entry of each.
+
+    Kirillov et al. 2023 resample SAM's so, at PyTorch's default; libraries often interpolate.
+    """
+    resized_1dl = F.interpolate(table_ld.T[None], size=n_target, mode="nearest")
+    return resized_1dl[0].T

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainables.models.backbone import Backbone, Features
 from trainables.models.card import BackboneCard, WeightsSource
-from trainables.models.checkpoints import load_strictly, read_checkpoint, rename_by_order
+from trainables.models.checkpoints import load_strictly, read_published, rename_by_order
 from trainables.models.positions import resize_positions
 
 _POSITIONS = "pos_embed"
@@ -50,7 +50,7 @@ def load(backbone: Backbone, source: WeightsSource, path: Path) -> None:
         WeightsError: the file does not fit the architecture.
     """
     card, trunk = backbone.card, backbone.trunk
-    state = read_checkpoint(path)
+    state = read_published(path, source)
     if source.layout == "ordered":
         state = rename_by_order(state, trunk.state_dict(), card, path)
     if card.position_resize is not None and _POSITIONS in state:

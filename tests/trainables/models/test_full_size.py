@@ -32,6 +32,11 @@ def build_on_meta(name: str, image_size_px: int | None = None):
         ("swin_b", 86_743_224),
         ("dinov2_vit_b14", 85_724_928),
         ("clip_vit_b16", 86_192_640),
+        ("openclip_vit_b16", 86_192_640),
+        ("sam_vit_b", 85_837_056),
+        ("blip_base", 85_798_656),
+        ("blip_base_released", 85_798_656),
+        ("dino_vit_b16", 85_798_656),
         ("efficientnet_lite0", 4_652_008 - 1_281_000),
     ],
 )

@@ -83,7 +83,7 @@ def test_absent_package_weights_name_the_package(locations, monkeypatch):
 
 
 def test_requiring_absent_weights_raises_the_reason(locations):
-    with pytest.raises(WeightsError, match=r"put model\.safetensors into"):
+    with pytest.raises(WeightsError, match=r"put model\.safetensors or deit_small"):
         require_weights(HUB, locations)
 
 

@@ -1,6 +1,8 @@
-"""The image tower of CLIP ViT-B/16 and its twin."""
+"""The image towers of CLIP ViT-B/16 by OpenAI and by OpenCLIP (LAION-2B), and their twins."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from trainables.models.card import TWIN, BackboneCard, WeightsSource
 
@@ -87,4 +89,34 @@ CLIP_VIT_B16_TWIN = BackboneCard(
     default_weights=TWIN,
 )
 
-CARDS = (CLIP_VIT_B16, CLIP_VIT_B16_TWIN)
+OPENCLIP_VIT_B16 = replace(
+    CLIP_VIT_B16,
+    name="openclip_vit_b16",
+    title="OpenCLIP ViT-B/16",
+    # LAION-2B was trained with plain GELU.
+    architecture="ViT-B-16",
+    sources=(
+        WeightsSource(
+            tag="laion2b_s34b_b88k",
+            kind="hub",
+            origin="laion/CLIP-ViT-B-16-laion2B-s34B-b88K",
+            filename="open_clip_model.safetensors",
+            sha256=None,
+            licence="MIT",
+            trained_on="LAION-2B, English, 34 billion samples, 224 px, contrastive",
+            where="LAION on the hub, in open_clip's layout",
+            authors_file="open_clip_pytorch_model.bin",
+        ),
+    ),
+    default_weights="laion2b_s34b_b88k",
+    twin="openclip_vit_b16_twin",
+)
+
+OPENCLIP_VIT_B16_TWIN = replace(
+    CLIP_VIT_B16_TWIN,
+    name="openclip_vit_b16_twin",
+    title="OpenCLIP ViT-B/16 (twin)",
+    architecture="ViT-B-16",
+)
+
+CARDS = (CLIP_VIT_B16, CLIP_VIT_B16_TWIN, OPENCLIP_VIT_B16, OPENCLIP_VIT_B16_TWIN)

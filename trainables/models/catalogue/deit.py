@@ -17,7 +17,7 @@ def _groups(blocks: int) -> tuple[tuple[str, ...], ...]:
     return (("patch_embed.proj",), *((f"blocks.{i}",) for i in range(blocks)), ("norm",))
 
 
-def _source(size: str) -> WeightsSource:
+def _source(size: str, authors_hash: str) -> WeightsSource:
     return WeightsSource(
         tag="imagenet1k",
         kind="hub",
@@ -27,6 +27,8 @@ def _source(size: str) -> WeightsSource:
         licence="Apache-2.0",
         trained_on="ImageNet-1k, 224 px, supervised, without distillation",
         where="timm on the hub; published by the authors of DeiT",
+        authors_file=f"deit_{size}_patch16_224-{authors_hash}.pth",
+        part="model",
     )
 
 
@@ -50,7 +52,7 @@ DEIT_S = BackboneCard(
     ignored_keys=_HEAD,
     transfer_groups=_groups(_BLOCKS),
     output_blocks=_BLOCKS,
-    sources=(_source("small"),),
+    sources=(_source("small", "cd65a155"),),
     default_weights="imagenet1k",
     twin="deit_s_twin",
 )
@@ -62,7 +64,7 @@ DEIT_T = replace(
     architecture="deit_tiny_patch16_224",
     dim=192,
     params_m=5.5,
-    sources=(_source("tiny"),),
+    sources=(_source("tiny", "a1311bcf"),),
     twin="deit_t_twin",
 )
 
@@ -73,7 +75,7 @@ DEIT_B = replace(
     architecture="deit_base_patch16_224",
     dim=768,
     params_m=85.8,
-    sources=(_source("base"),),
+    sources=(_source("base", "b5f2ef4d"),),
     twin="deit_b_twin",
 )
 

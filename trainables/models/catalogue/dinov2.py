@@ -35,6 +35,7 @@ DINOV2_VIT_B14 = BackboneCard(
             licence="Apache-2.0",
             trained_on="LVD-142M, up to 518 px, self-supervised",
             where="timm on the hub; published by the authors of DINOv2",
+            authors_file="dinov2_vitb14_pretrain.pth",
         ),
     ),
     default_weights="lvd142m",

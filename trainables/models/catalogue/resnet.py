@@ -9,7 +9,7 @@ from trainables.models.card import IMAGENET_MEAN, IMAGENET_STD, TWIN, BackboneCa
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 
-def _source(architecture: str) -> WeightsSource:
+def _source(architecture: str, torchvision_hash: str) -> WeightsSource:
     return WeightsSource(
         tag="imagenet1k_v1",
         kind="hub",
@@ -20,6 +20,7 @@ def _source(architecture: str) -> WeightsSource:
         trained_on="ImageNet-1k, 224 px, supervised",
         # Not IMAGENET1K_V2 and not timm's default a1_in1k: other training, other features.
         where="timm on the hub; the weights torchvision calls IMAGENET1K_V1",
+        authors_file=f"{architecture}-{torchvision_hash}.pth",
     )
 
 
@@ -43,7 +44,7 @@ RESNET50 = BackboneCard(
     overrides={"zero_init_last": False},
     ignored_keys=("fc.weight", "fc.bias"),
     transfer_groups=(("conv1",), ("bn1",), *((stage,) for stage in _STAGES)),
-    sources=(_source("resnet50"),),
+    sources=(_source("resnet50", "0676ba61"),),
     default_weights="imagenet1k_v1",
     twin="resnet50_twin",
 )
@@ -55,7 +56,7 @@ RESNET18 = replace(
     architecture="resnet18",
     dim=512,
     params_m=11.2,
-    sources=(_source("resnet18"),),
+    sources=(_source("resnet18", "f37072fd"),),
     twin="resnet18_twin",
 )
 
@@ -65,7 +66,7 @@ RESNET152 = replace(
     title="ResNet-152",
     architecture="resnet152",
     params_m=58.1,
-    sources=(_source("resnet152"),),
+    sources=(_source("resnet152", "394f9c45"),),
     twin="resnet152_twin",
 )
 
