@@ -54,7 +54,7 @@ def load_trained(context: Context, name: str = MODEL) -> Trained:
     """Load the classifier of an input.
 
     Raises:
-        ConfigError: the trial has no such input.
+        ConfigError: the trial has no such input, or that has a head of several layers.
         WeightsError: its folder holds no classifier.
     """
     if name not in context.inputs:
@@ -64,6 +64,11 @@ def load_trained(context: Context, name: str = MODEL) -> Trained:
         )
     folder = context.inputs[name]
     model, spec = load_classifier(folder, context.locations)
+    if spec.head.name != "linear":
+        raise ConfigError(
+            f"the model of input '{name}' in {folder} has head '{spec.head.name}': analyses by "
+            "layer know linear heads only"
+        )
     place(model, context.device)
     return Trained(input=name, folder=folder, model=model, spec=spec)
 
@@ -83,7 +88,7 @@ class TrainedTask:
     """A trained model on the data it was trained for: one trial's work.
 
     Raises:
-        ConfigError: the trial has no input ``model``.
+        ConfigError: the trial has no input ``model``, or that has a head of several layers.
         WeightsError: that is no classifier.
         SelectionError: nobody has said what the layers of its family are.
     """

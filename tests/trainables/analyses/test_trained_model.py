@@ -21,6 +21,7 @@ from torch import Tensor
 from trained_cells import DATA, Ran, fine_tune, run
 
 from trainables import layer_knn, layer_reinit, layer_similarity, weight_change
+from trainables.analyses import trained_model
 from trainables.analyses.capture import capture
 from trainables.analyses.cka import unbiased_cka
 from trainables.analyses.trained_neighbours import share_logits
@@ -29,6 +30,7 @@ from trainables.context import Context, Locations
 from trainables.data.open import load_split
 from trainables.engine.classifier_files import load_classifier, load_initial
 from trainables.errors import ConfigError, DatasetError, WeightsError
+from trainables.models.head_config import HeadConfig
 from trainables.models.heads import Classifier
 from trainables.registry import load_trainable
 
@@ -349,6 +351,16 @@ def test_state_of_another_architecture_is_refused(
     shutil.copy(convolutional.artifacts / "initial.safetensors", folder)
     with pytest.raises(WeightsError, match="does not fit backbone 'deit_s_twin'"):
         analyse(CHANGE, model=folder)
+
+
+def test_head_of_several_layers_is_refused(
+    trained: Ran, shared_locations: Locations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, spec = load_classifier(trained.artifacts, shared_locations)
+    deep = dataclasses.replace(spec, head=HeadConfig(name="deit", backbone=spec.backbone))
+    monkeypatch.setattr(trained_model, "load_classifier", lambda *_: (model, deep))
+    with pytest.raises(ConfigError, match="head 'deit'"):
+        run(CHANGE, tmp_path, shared_locations, {"model": trained.artifacts})
 
 
 def test_models_of_two_architectures_are_not_compared(analyse: Any, convolutional: Ran) -> None:
