@@ -12,7 +12,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from trainables.errors import ConfigError, did_you_mean
 
@@ -176,8 +177,9 @@ def from_mapping(config_type: type[ConfigT], values: Mapping[str, Any]) -> Confi
     parsed: dict[str, Any] = {}
     for key, value in values.items():
         hint = hints[key]
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-            parsed[key] = from_mapping(hint, value)
+        nested = _nested_type(hint)
+        if nested is not None and isinstance(value, Mapping):
+            parsed[key] = from_mapping(nested, value)
             continue
         try:
             parsed[key] = TypeAdapter(hint).validate_python(value)
@@ -188,6 +190,13 @@ def from_mapping(config_type: type[ConfigT], values: Mapping[str, Any]) -> Confi
         return config_type(**parsed)
     except TypeError as error:
         raise ConfigError(f"{config_type.__name__}: {error}") from None
+
+
+def _nested_type(hint: Any) -> type[Any] | None:
+    """Return the dataclass that a field holds, also where it may hold None instead."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    found = [kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
+    return found[0] if found else None
 
 
 def override_all(config: ConfigT, texts: Mapping[str, str]) -> ConfigT:

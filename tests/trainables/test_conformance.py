@@ -33,6 +33,7 @@ from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
 from trainables.data.augmentation import Augmentation
 from trainables.engine.config import OptimizerConfig, ScheduleConfig
+from trainables.models.head_config import HeadConfig
 from trainables.registry import TRAINABLES
 
 DATA = DataRef(name="fundus", domains=("camera_0",), limit=20)
@@ -94,6 +95,33 @@ CASES = {
         ),
         objective="val/recall_macro",
         steps=3,
+    ),
+    "classify_tokens_with_a_deit": Case(
+        config=classify.Config(
+            backbone=BackboneRef(card="clip_vit_b16_twin"),
+            head=HeadConfig(name="deit", backbone=BackboneRef(card="deit_t_twin"), trim=2),
+            data=DATA,
+            epochs=2,
+            batch_size=8,
+            optimizer=OptimizerConfig(lr=1e-3),
+            clip_norm=1.0,
+            val_every=0.5,
+            val_batches="full_batches_shuffled",
+        ),
+        steps=2,
+    ),
+    "classify_with_last_blocks": Case(
+        config=classify.Config(
+            backbone=BackboneRef(card="deit_t_twin"),
+            data=DATA,
+            epochs=2,
+            batch_size=8,
+            optimizer=OptimizerConfig(lr=1e-3),
+            freeze_backbone=True,
+            unfreeze_from=2,
+            keep_initial=True,
+        ),
+        steps=2,
     ),
     "probe": Case(
         config=probe.Config(

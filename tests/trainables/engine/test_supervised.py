@@ -16,6 +16,7 @@ from trainables import classify
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
 from trainables.data.augmentation import Augmentation
+from trainables.data.open import open_split
 from trainables.data.transforms import EvalTransform, TrainTransform
 from trainables.engine import supervised
 from trainables.engine.classifier_files import load_classifier, load_initial
@@ -181,8 +182,53 @@ def test_size_of_the_crop_reaches_the_saved_classifier(
         {"interpolation": "nearest"},
         {"val_every": 0.0},
         {"selection": "last"},
+        {"val_batches": "some"},
+        {"unfreeze_from": 1},
+        {"unfreeze_from": -1, "freeze_backbone": True},
+        {"unfreeze_from": 4, "freeze_backbone": True, "backbone": BackboneRef(card="deit_s_twin")},
     ],
 )
 def test_config_refuses_nonsense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         dataclasses.replace(CONFIG, **wrong)
+
+
+def validated(locations: Locations, folder: Path, step: int, **changes: Any) -> list[str]:
+    context = Context.local(folder, locations, seed=4)
+    config = dataclasses.replace(CONFIG, **changes)
+    val = open_split(config.data, "val", context)
+    return supervised.validation_part(config, val, step, context).ids.tolist()
+
+
+def test_validation_on_full_batches_draws_another_part_each_time(
+    tmp_path: Path, shared_locations: Locations
+) -> None:
+    part = {"val_batches": "full_batches_shuffled", "batch_size": 12}
+    whole = validated(shared_locations, tmp_path, 0)
+    first, again, second = (validated(shared_locations, tmp_path, s, **part) for s in (5, 5, 10))
+    assert len(whole) == 40
+    assert len(first) == len(set(first)) == len(second) == 36
+    assert set(first) < set(whole)
+    assert first == again
+    assert set(first) != set(second)
+
+
+def test_validation_on_full_batches_needs_one(tmp_path: Path, shared_locations: Locations) -> None:
+    with pytest.raises(DatasetError, match="fundus/val has 40 pictures, not one full batch of 41"):
+        validated(shared_locations, tmp_path, 0, val_batches="full_batches_shuffled", batch_size=41)
+
+
+def test_final_test_is_on_all_pictures(
+    tmp_path: Path, shared_locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    plain = supervised.predict_logits
+
+    def spy(*arguments: Any) -> Any:
+        asked.append((arguments[1].split, len(arguments[1])))
+        return plain(*arguments)
+
+    monkeypatch.setattr(supervised, "predict_logits", spy)
+    changes = {"val_batches": "full_batches_shuffled", "batch_size": 12, "val_every": 0.5}
+    train(tmp_path / "trial", shared_locations, **changes)
+    assert asked == [("val", 36)] * 2 + [("test", 40)]
