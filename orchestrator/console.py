@@ -40,6 +40,11 @@ def print_error(message: str) -> None:
     ERR.print(Text("error:", style="bold red") + Text(f" {message}"))
 
 
+def print_warning(message: str) -> None:
+    """Print on standard error what may not go as asked."""
+    ERR.print(Text("warning:", style="yellow") + Text(f" {message}"))
+
+
 def print_left_out(skipped: Mapping[str, str]) -> None:
     """Say on standard error which cells are left out, and why."""
     for key, reason in skipped.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ import typer
 
 from orchestrator.selection import RecipeName, SamplerName, Selection, parse_only, parse_overrides
 from orchestrator.settings import Resolved, resolve
+from trainables.errors import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 StudyName = Annotated[
@@ -77,6 +78,18 @@ _SELECTION: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "sampler": (Annotated[SamplerName, typer.Option(help="How Optuna suggests.")], "tpe"),
+    "selection_file": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--selection",
+                metavar="FILE",
+                help="All of the above from a file, as `xenograft import` writes it.",
+                show_default=False,
+            ),
+        ],
+        None,
+    ),
 }
 
 _WHERE: dict[str, Any] = {
@@ -117,21 +130,40 @@ def with_selection(verb: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(verb)
     def wrapper(**values: Any) -> Any:
         given = {name: values.pop(name) for name in _SELECTION}
-        selection = Selection(
-            study=given["study"],
-            only=parse_only(given["only"] or []),
-            recipe=given["recipe"] or ("paper" if given["smoke"] else "search"),
-            search_trials=given["search_trials"],
-            replicates=given["replicates"],
-            twin=given["twin"],
-            smoke=given["smoke"],
-            overrides=parse_overrides(given["overrides"] or []),
-            sampler=given["sampler"],
-        )
+        file = given.pop("selection_file")
+        selection = _selection(given) if file is None else _selection_in(file, given)
         return verb(selection=selection, **values)
 
     parameters = [_parameter(name, kind, default) for name, (kind, default) in _SELECTION.items()]
     return _resign(wrapper, verb, "selection", parameters)
+
+
+def _selection(given: Mapping[str, Any]) -> Selection:
+    return Selection(
+        study=given["study"],
+        only=parse_only(given["only"] or []),
+        recipe=given["recipe"] or ("paper" if given["smoke"] else "search"),
+        search_trials=given["search_trials"],
+        replicates=given["replicates"],
+        twin=given["twin"],
+        smoke=given["smoke"],
+        overrides=parse_overrides(given["overrides"] or []),
+        sampler=given["sampler"],
+    )
+
+
+def _selection_in(file: Path, given: Mapping[str, Any]) -> Selection:
+    from orchestrator.selection_file import read_selection
+
+    named = {"overrides": "--set"}
+    for name, value in given.items():
+        if name != "study" and value != _SELECTION[name][1]:
+            option = named.get(name, f"--{name.replace('_', '-')}")
+            raise ConfigError(
+                f"--selection {file}: is all of the selection: leave out {option}, or write it "
+                "into the file"
+            )
+    return read_selection(file, given["study"])
 
 
 def with_settings(resources: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -18,7 +18,7 @@ import pytest
 from orchestrator.cli import app, main
 
 TOY = "toy_package.study"
-VERBS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+VERBS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
 
 
 @dataclass(frozen=True)

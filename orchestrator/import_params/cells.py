@@ -1,0 +1,95 @@
+"""The cell of a study that a file describes, and what differs from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.import_params.translation import Translation
+from search_spaces.study import Cell, Study
+from trainables.config import canonical, flatten, override_all
+from trainables.errors import ConfigError, XenograftError
+from trainables.models.cards import get_backbone_card
+
+
+def find_cell(study: Study, experiments: tuple[str, ...], out: Translation) -> Cell | None:
+    """Return the cell with the translation's levels in the first experiment that has it."""
+    only = {"experiment": experiments}
+    cells = {(c.experiment, frozenset(c.levels)): c for c in study.cells(only)}
+    for experiment in experiments:
+        cell = cells.get((experiment, frozenset(out.levels.items())))
+        if cell is not None:
+            return cell
+    wanted = ", ".join(f"{factor}={level}" for factor, level in out.levels.items())
+    exists = "; ".join(_shape(study, experiment) for experiment in experiments)
+    out.problems.append(
+        f"{', '.join(_blamed(study, experiments, out))}: study '{study.name}' has no cell with "
+        f"{wanted}. It has {exists}"
+    )
+    return None
+
+
+def differing(cell: Cell, out: Translation) -> dict[str, str]:
+    """Return the overrides that make the cell run what the file says: config key -> text."""
+    config = cell.recipe.config
+    theirs = flatten(config)
+    overrides: dict[str, str] = {}
+    for key, value in out.config.items():
+        where = ", ".join(out.from_key[key])
+        if key not in theirs:
+            out.problems.append(f"{where}: '{config.trainable}' of the study has no {key}")
+        elif canonical(value) != canonical(_effective(key, theirs)):
+            overrides[key] = value if isinstance(value, str) else json.dumps(canonical(value))
+    if not out.problems:
+        _check_together(cell, overrides, out)
+    return overrides
+
+
+def _effective(key: str, theirs: Mapping[str, Any]) -> Any:
+    """Return what a config's value means: None leaves size and resizing to the backbone's card."""
+    if theirs[key] is None and key in ("image_size_px", "interpolation"):
+        return getattr(get_backbone_card(theirs["backbone.card"]), key)
+    return theirs[key]
+
+
+def _check_together(cell: Cell, overrides: Mapping[str, str], out: Translation) -> None:
+    try:
+        dataclasses.replace(cell.recipe, config=override_all(cell.recipe.config, overrides))
+    except ConfigError as error:
+        message = str(error)
+        keys = [key for name in overrides if name in message for key in out.from_key[name]]
+        out.problems.append(f"{', '.join(dict.fromkeys(keys)) or 'together'}: {message}")
+
+
+def _blamed(study: Study, experiments: tuple[str, ...], out: Translation) -> list[str]:
+    """Return the keys of levels that no experiment has, or of all levels."""
+    known: dict[str, set[str]] = {}
+    for name in experiments:
+        for factor in study.experiment(name).factors:
+            known.setdefault(factor.name, set()).update(factor.levels)
+    absent = [f for f, level in out.levels.items() if level not in known.get(f, ())]
+    factors = absent or list(out.levels)
+    return list(dict.fromkeys(key for f in factors for key in out.from_key.get(f, ())))
+
+
+def _shape(study: Study, experiment: str) -> str:
+    factors = study.experiment(experiment).factors
+    levels = ", ".join(f"{factor.name} {'|'.join(factor.levels)}" for factor in factors)
+    return f"{experiment}: {levels}"
+
+
+def refuse_if(problems: list[str], file: str) -> None:
+    """Refuse a file for all its problems at once.
+
+    Raises:
+        ImportParamsError: there are some.
+    """
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise ImportParamsError(f"{file} cannot be imported:\n{lines}")
+
+
+class ImportParamsError(XenograftError):
+    """A ``params.json`` cannot be imported as it is; the message lists every reason."""
