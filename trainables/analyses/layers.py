@@ -24,7 +24,7 @@ Layout = Literal["map", "tokens", "class_tokens"]
 
 * map: (n, d, h, w);
 * tokens: the width last: (n, t, d), (n, h, w, d), (n, d), or (n p, t, d) with the windows of a
-  picture one after the other, as Swin's attention returns them;
+  picture one after the other, as attention in windows returns them (SAM's as (n p, h, w, d));
 * class_tokens: (n, 1 + t, d), the class token first.
 """
 
@@ -49,8 +49,8 @@ class Layer:
     layout: Layout
 
 
-POOLED = Layer(name="backbone", path="backbone", kind="pooled", layout="tokens")
-"""The feature the head reads. It is no layer of its own: only k-NN looks at it too."""
+POOLED = Layer(name="backbone", path="embedding", kind="pooled", layout="tokens")
+"""What the last layer reads. It is no layer of its own: only k-NN looks at it too."""
 
 
 def analysed_layers(backbone: Backbone) -> tuple[Layer, ...]:
@@ -102,8 +102,8 @@ def _clip(backbone: Backbone) -> list[Layer]:
     return [stem, *_branches(backbone.trunk, "class_tokens")]
 
 
-def _swin(backbone: Backbone) -> list[Layer]:
-    # timm's patch embedding returns (n, h, w, d), unlike that of its other transformers.
+def _windowed_vit(backbone: Backbone) -> list[Layer]:
+    # timm's patch embedding returns (n, h, w, d) here, unlike that of its other transformers.
     stem = _trunk_layer("patch_embed", "stem", "tokens")
     return [stem, *_branches(backbone.trunk, "tokens")]
 
@@ -133,6 +133,8 @@ _FAMILIES: Mapping[str, Callable[[Backbone], list[Layer]]] = MappingProxyType(
         "dinov2": _plain_vit,
         "dinov2_transformers": _dinov2_transformers,
         "clip": _clip,
-        "swin": _swin,
+        "blip": _plain_vit,
+        "swin": _windowed_vit,
+        "sam": _windowed_vit,
     }
 )

@@ -23,6 +23,8 @@ SMALL = (
     "dinov2_vit_s14_twin",
     "clip_vit_b16_twin",
     "swin_t_twin",
+    "blip_base_twin",
+    "sam_vit_b_twin",
 )
 CLASSES = 3
 
