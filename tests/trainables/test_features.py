@@ -47,14 +47,21 @@ def test_pooled_features_are_the_backbones(context: Context) -> None:
 
 
 @pytest.mark.parametrize(
-    ("card", "layer"), [("resnet50_twin", "layer2.0"), ("deit_s_twin", "blocks.1")]
+    ("card", "layer"),
+    [
+        ("resnet50_twin", "layer2.0"),
+        ("deit_s_twin", "blocks.1"),
+        ("seem_focal_t_twin", "layers.1.blocks.0"),
+        ("dinov2_vit_s14_twin", "encoder.layer.1"),
+    ],
 )
 def test_layer_features_are_averaged_over_places(context: Context, card: str, layer: str) -> None:
     ref = BackboneRef(card=card, weights="twin")
     images = open_split(DATA, "val", context)
-    transform = eval_transform(ref, DATA, 64)
+    size_px = get_backbone_card(card).image_size_px
+    transform = eval_transform(ref, DATA, size_px)
     feats_nd = frozen_features(ref, images, transform, context, layer)
-    model = create_backbone(ref, context.locations, 0, 64).eval()
+    model = create_backbone(ref, context.locations, 0, size_px).eval()
     with torch.no_grad():
         x_nchw = transform.build()(images.images(range(6)))
         output = model.layer_features(x_nchw, [layer])[layer]

@@ -18,6 +18,7 @@ from trainables.models.catalogue import (
     inception_fid,
     resnet,
     sam,
+    seem,
     swin,
 )
 
@@ -39,6 +40,7 @@ _FAMILIES = (
     clip,
     dinov2,
     efficientnet,
+    seem,
     sam,
     blip,
     dino,

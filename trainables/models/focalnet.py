@@ -10,6 +10,7 @@ Axes: n pictures, c input channels, d width, h rows, w columns, l focal levels.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from timm.layers import DropPath
@@ -64,7 +65,7 @@ class FocalNet(nn.Module):
         for later in range(last + 1, len(self.layers)):
             delattr(self, f"norm{later}")
         del self.layers[last + 1 :]
-        self.layers[last].downsample = None
+        cast(FocalStage, self.layers[last]).downsample = None
         self.output_norm().requires_grad_(True)
 
     def output_norm(self) -> nn.Module:
@@ -133,8 +134,8 @@ class FocalModulation(nn.Module):
 
     def forward(self, x_ndhw: Tensor) -> Tensor:
         """Return a map of the same shape."""
-        sizes = (self.width, self.width, _LEVELS + 1)
-        query_ndhw, context_ndhw, gates_nlhw = _pointwise(self.f, x_ndhw).split(sizes, dim=1)
+        sizes = [self.width, self.width, _LEVELS + 1]
+        query_ndhw, context_ndhw, gates_nlhw = torch.split(_pointwise(self.f, x_ndhw), sizes, dim=1)
         gathered_ndhw = torch.zeros_like(query_ndhw)
         for level, layer in enumerate(self.focal_layers):
             context_ndhw = layer(context_ndhw)

@@ -38,6 +38,8 @@ def build_on_meta(name: str, image_size_px: int | None = None):
         ("blip_base_released", 85_798_656),
         ("dino_vit_b16", 85_798_656),
         ("efficientnet_lite0", 4_652_008 - 1_281_000),
+        ("seem_focal_t", 29_922_288),
+        ("seem_focal_t_released", 29_922_288),
     ],
 )
 def test_parameters_match_the_publication(name, params):
