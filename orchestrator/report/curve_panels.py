@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.facets import Facet, sharing
 from orchestrator.report.figure_style import GREY, INK, LINE_COLOURS, MARKERS, SMALL
-from orchestrator.report.panel_grid import Grid, PanelLabels, compact, make_grid, thin_labels
+from orchestrator.report.panel_grid import Grid, PanelLabels, compact, make_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DASHES = ("-", "--", ":", "-.")
-_MOST_MARKERS = 16  # on a line; more would hide it
+_MOST_MARKERS = 15  # on a line; more would hide it
+_MOST_NAMED = 8  # positions on a logarithmic axis that are named one by one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,7 @@ class Series:
 
     Args:
         colour, dash: number of its colour and marker, and of its line style.
-        y: means.
+        y: means; NaN interrupts the line.
         sd: sample sd over replicates; NaN for one replicate.
         published: (x, value) as a paper prints it.
     """
@@ -60,10 +61,7 @@ def draw_curves(
     moved = compact((p.facet.row, p.facet.column) for p in panels)
     places = {moved[p.facet.row, p.facet.column]: p for p in panels}
     grid = make_grid(
-        {
-            place: PanelLabels(row=p.facet.row_title, column=p.facet.column_title, y=p.y_label)
-            for place, p in places.items()
-        },
+        {place: _labels(panel) for place, panel in places.items()},
         share_x=sharing({place: _x_axis(p) for place, p in places.items()}),
         share_y=sharing({place: p.y_label for place, p in places.items()}),
     )
@@ -71,21 +69,39 @@ def draw_curves(
     for place, panel in places.items():
         axes = grid.axes[place]
         (_bars if bars else _lines)(axes, panel)
-        if panel.ticks is not None:
-            thin_labels(grid, axes, panel.ticks)
-        elif log_x:
-            axes.set_xscale("log")
-        else:
-            whole = all(x.is_integer() for x in _x_axis(panel) if isinstance(x, float))
-            axes.locator_params(axis="x", integer=whole, nbins=7)
+        if panel.ticks is None:
+            _numeric_axis(axes, panel, log_x)
     _legend(grid, panels, bars)
     return grid.figure
 
 
+def _labels(panel: CurvePanel) -> PanelLabels:
+    return PanelLabels(
+        row=panel.facet.row_title,
+        column=panel.facet.column_title,
+        y=panel.y_label,
+        ticks=panel.ticks or (),
+    )
+
+
 def _x_axis(panel: CurvePanel) -> tuple[object, ...]:
-    if panel.ticks is not None:
-        return panel.ticks
+    return _positions(panel) if panel.ticks is None else panel.ticks
+
+
+def _positions(panel: CurvePanel) -> tuple[float, ...]:
     return tuple(sorted({x for series in panel.series for x in series.x}))
+
+
+def _numeric_axis(axes: Axes, panel: CurvePanel, log_x: bool) -> None:
+    positions = _positions(panel)
+    if not log_x:
+        whole = all(x.is_integer() for x in positions)
+        axes.locator_params(axis="x", integer=whole, nbins=7)
+        return
+    axes.set_xscale("log")
+    if len(positions) <= _MOST_NAMED:
+        axes.set_xticks(positions, [f"{x:g}" for x in positions])
+        axes.minorticks_off()
 
 
 def _lines(axes: Axes, panel: CurvePanel) -> None:
@@ -93,10 +109,8 @@ def _lines(axes: Axes, panel: CurvePanel) -> None:
         low = [y - sd for y, sd in zip(series.y, series.sd, strict=True)]
         high = [y + sd for y, sd in zip(series.y, series.sd, strict=True)]
         axes.fill_between(series.x, low, high, color=_colour(series), alpha=0.18, linewidth=0)
-        look = _line_look(series)
-        if len(series.x) > _MOST_MARKERS:
-            look["marker"] = ""
-        axes.plot(series.x, series.y, **look)
+        every = math.ceil(len(series.x) / _MOST_MARKERS)
+        axes.plot(series.x, series.y, markevery=every, **_line_look(series))
         if series.published:
             x, y = zip(*series.published, strict=True)
             axes.plot(x, y, **_published_look(_colour(series)))
@@ -111,7 +125,7 @@ def _bars(axes: Axes, panel: CurvePanel) -> None:
             series.y,
             width,
             yerr=[0 if math.isnan(sd) else sd for sd in series.sd],
-            error_kw={"linewidth": 0.5, "ecolor": INK},
+            error_kw={"linewidth": 0.5, "ecolor": INK, "alpha": 0.7},
             **_bar_look(series),
         )
     axes.axhline(0, color=GREY, linewidth=0.5)

@@ -34,7 +34,7 @@ def factor_panels(
             shown = [(level, entry) for level, entry in at if entry is not None]
             metrics.update(dict.fromkeys(e.metric for _, e in shown if e.metric))
             label = "".join(f.title(line[f.name]) for f in lines)
-            series = _series(label, k, places, shown)
+            series = _series(label, k, places, shown, gaps=not _is_numeric(x))
             if series is not None:
                 found.append(series)
         if found:
@@ -47,20 +47,29 @@ def factor_panels(
 
 
 def _series(
-    label: str, colour: int, places: Mapping[str, float], at: Sequence[tuple[str, Entry]]
+    label: str,
+    colour: int,
+    places: Mapping[str, float],
+    at: Sequence[tuple[str, Entry]],
+    *,
+    gaps: bool,
 ) -> Series | None:
-    numbers = [
-        (places[level], entry.statistic) for level, entry in at if entry.statistic is not None
-    ]
-    numbers.sort(key=lambda item: item[0])
+    """Return one line; None if it has no number.
+
+    Args:
+        gaps: interrupt the line where a level has no number: there is nothing between categories.
+    """
+    numbers = {places[level]: entry.statistic for level, entry in at if entry.statistic is not None}
     if not numbers:
         return None
+    x = sorted(places.values() if gaps else numbers)
+    statistics = [numbers.get(position) for position in x]
     return Series(
         label=label,
         colour=colour,
-        x=tuple(x for x, _ in numbers),
-        y=tuple(statistic.mean for _, statistic in numbers),
-        sd=tuple(math.nan if s.sd is None else s.sd for _, s in numbers),
+        x=tuple(x),
+        y=tuple(math.nan if s is None else s.mean for s in statistics),
+        sd=tuple(math.nan if s is None or s.sd is None else s.sd for s in statistics),
         published=tuple(
             (places[level], entry.published.value)
             for level, entry in at

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.facets import Facet, pages
 from orchestrator.report.figure_style import GREY, SMALL
-from orchestrator.report.panel_grid import Grid, PanelLabels, compact, make_grid
+from orchestrator.report.panel_grid import Grid, PanelLabels, colour_bar, compact, make_grid
 from orchestrator.report.table import Entry, Table
 from search_spaces.derived import Derived
 from search_spaces.figures import GainScatter
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _COLOURS = "viridis"
 _AREAS = (20.0, 260.0)  # square points, of the least and the most marker
 _RING = 1.6  # diameter of the ring with the published value, in diameters of the marker
+_COLUMN = 0.7  # decades of x in which names can lie over each other
 _GAP = 3.0  # points between a marker and its name
 
 
@@ -120,7 +121,7 @@ def draw_scatter(figure: GainScatter, shown: Scatter, names: tuple[str, str]) ->
         axes.set_xscale("log")
         axes.margins(0.22)
         for point in panel.points:
-            look.draw(axes, point)
+            look.draw(axes, point, below=_has_one_above(point, panel.points))
         if not panel.points:
             axes.text(0.5, 0.5, "nothing yet", transform=axes.transAxes, ha="center", color=GREY)
     _explain(grid, every, look, names)
@@ -160,8 +161,12 @@ class _Look:
         share = 0.5 if most == least else (size - least) / (most - least)
         return _AREAS[0] + share * (_AREAS[1] - _AREAS[0])
 
-    def draw(self, axes: Axes, point: ScatterPoint) -> None:
-        """Draw a marker, hollow where its size or colour is unknown, its ring and its name."""
+    def draw(self, axes: Axes, point: ScatterPoint, *, below: bool) -> None:
+        """Draw a marker, hollow where its size or colour is unknown, its ring and its name.
+
+        Args:
+            below: where its name goes; above otherwise.
+        """
         area = self.area(point.size)
         if math.isfinite(point.size) and math.isfinite(point.colour):
             axes.scatter(point.x, point.y, area, color=self.colours.to_rgba(point.colour))
@@ -176,11 +181,19 @@ class _Look:
         axes.annotate(
             point.label,
             (point.x, point.y),
-            xytext=(0, radius + _GAP),
+            xytext=(0, (radius + _GAP) * (-1 if below else 1)),
             textcoords="offset points",
             ha="center",
+            va="top" if below else "bottom",
             fontsize=SMALL - 1,
         )
+
+
+def _has_one_above(point: ScatterPoint, points: Sequence[ScatterPoint]) -> bool:
+    """Whether the nearest point in the same column, by height, is above this one."""
+    column = [p for p in points if p != point and abs(math.log10(p.x / point.x)) < _COLUMN]
+    nearest = min(column, key=lambda p: abs(p.y - point.y), default=point)
+    return nearest.y > point.y
 
 
 def _explain(
@@ -211,10 +224,7 @@ def _explain(
             frameon=False,
         )
     if points:
-        bar = grid.figure.colorbar(look.colours, ax=list(grid.axes.values()), aspect=30)
-        bar.set_label(names[1], fontsize=SMALL)
-        bar.ax.tick_params(labelsize=SMALL)
-        bar.outline.set_visible(False)
+        colour_bar(grid, look.colours, names[1])
 
 
 def _by_levels(table: Table | None, factors: tuple[str, ...]) -> dict[tuple[str, ...], Entry]:

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.report.facets import Facet, Page
+from orchestrator.report.facets import Facet, Page, sharing
 from orchestrator.report.figure_style import SMALL
 from orchestrator.report.layer_curves import short_layer
-from orchestrator.report.panel_grid import Grid, PanelLabels, compact, make_grid, thin_labels
+from orchestrator.report.panel_grid import PanelLabels, colour_bar, compact, make_grid, thinned
 from orchestrator.report.results import CellResult, StudyResults
 from search_spaces.figures import HeatMaps
 from search_spaces.study import Experiment
 from trainables.errors import TrackingError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy import float64
     from numpy.typing import NDArray
@@ -50,37 +51,48 @@ def matrix_panels(
     return panels
 
 
-def draw_matrices(panels: Sequence[MatrixPanel]) -> Figure:
-    """Return the figure; all panels have one colour scale, from 0 to 1 or wider if need be."""
+def draw_matrices(panels: Sequence[MatrixPanel], matrix: str) -> Figure:
+    """Return the figure; all panels have one colour scale, from 0 to 1 or wider if need be.
+
+    Args:
+        matrix: its name, ``<rows>-<columns>``.
+    """
     import numpy as np
 
     moved = compact((p.facet.row, p.facet.column) for p in panels)
     places = {moved[p.facet.row, p.facet.column]: p for p in panels}
-    columns = 1 + max(column for _, column in places)
-    labels = {
-        place: PanelLabels(row=p.facet.row_title, column=p.facet.column_title)
-        for place, p in places.items()
-    }
-    grid = make_grid(labels, height_in=min(3.6, 10.0 / columns))
+    size_in = min(3.4, 10.0 / (1 + max(column for _, column in places)))
+    grid = make_grid(
+        {
+            place: PanelLabels(row=p.facet.row_title, column=p.facet.column_title)
+            for place, p in places.items()
+        },
+        height_in=size_in,
+    )
+    one_axis = sharing({place: panel.layers for place, panel in places.items()}) in ("all", "row")
     finite = np.concatenate([p.values[np.isfinite(p.values)] for p in panels])
-    low, high = min(0.0, finite.min(initial=0.0)), max(1.0, finite.max(initial=1.0))
-    for place, panel in places.items():
-        axes = grid.axes[place]
+    scale = {"vmin": min(0.0, finite.min(initial=0.0)), "vmax": max(1.0, finite.max(initial=1.0))}
+    for (row, column), panel in places.items():
+        axes = grid.axes[row, column]
         axes.grid(visible=False)
         image = axes.imshow(
-            panel.values, cmap=_COLOURS, vmin=low, vmax=high, interpolation="none", origin="lower"
+            panel.values, cmap=_COLOURS, interpolation="none", origin="lower", **scale
         )
-        _name_layers(grid, place, panel)
-    bar = grid.figure.colorbar(image, ax=list(grid.axes.values()), shrink=0.6, aspect=30)
-    bar.ax.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)
+        first = min(c for r, c in places if r == row)
+        _name_layers(axes, panel.layers, size_in, named=column == first or not one_axis)
+    rows, _, columns = matrix.partition("-")
+    grid.figure.supylabel(rows, fontsize=SMALL + 1)
+    text = f"{columns} (layers in the order of the vertical axis)"
+    grid.figure.supxlabel(text, fontsize=SMALL + 1)
+    colour_bar(grid, image)
     return grid.figure
 
 
-def _name_layers(grid: Grid, place: tuple[int, int], panel: MatrixPanel) -> None:
-    axes = grid.axes[place]
-    thin_labels(grid, axes, panel.layers)
-    axes.set_yticks(axes.get_xticks(), [t.get_text() for t in axes.get_xticklabels()])
+def _name_layers(axes: Axes, layers: Sequence[str], size_in: float, *, named: bool) -> None:
+    """Mark the same layers on both axes, and name them on the vertical one."""
+    at = thinned(len(layers), size_in)
+    axes.set_yticks(at, [layers[k] for k in at] if named else [""] * len(at))
+    axes.set_xticks(at, [""] * len(at))
     axes.tick_params(axis="y", labelsize=SMALL - 1)
 
 

@@ -114,7 +114,7 @@ def _draw(
             found = matrix_panels(figure, matrix, experiment, page, results)
             if found:
                 part = matrix if len(figure.matrices) > 1 else ""
-                yield part, in_style(partial(draw_matrices, found))
+                yield part, in_style(partial(draw_matrices, found, matrix))
 
 
 def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> Drawn:
