@@ -32,10 +32,16 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        # Where a hook finds what the last layer reads, whichever head that is of.
+        self.embedding = nn.Identity()
         self.still_backbone = False
 
     def embed(self, x_nchw: Tensor) -> Tensor:
         """Return what the last linear layer reads, (n, d)."""
+        embedding_nd: Tensor = self.embedding(self._feature(x_nchw))
+        return embedding_nd
+
+    def _feature(self, x_nchw: Tensor) -> Tensor:
         if isinstance(self.head, TokenHead):
             tokens_ntd = self.backbone.features(x_nchw).tokens_ntd
             assert tokens_ntd is not None  # create_head() has seen them

@@ -10,6 +10,7 @@ from test_full_size import build_on_meta
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.analyses.capture import capture
 from trainables.config import BackboneRef
 from trainables.context import Locations
 from trainables.errors import ConfigError
@@ -138,20 +139,21 @@ def test_classifier_embeds_what_its_last_layer_reads(
     backbone: Backbone, locations: Locations
 ) -> None:
     x_nchw = torch.randn(2, 3, 64, 64)
-    head = token_head(backbone, locations)
-    for model, last, dim in (
+    head, linear = token_head(backbone, locations), LinearHead(backbone.dim, 5, seed=0)
+    models: list[tuple[Classifier, nn.Module, int]] = [
         (Classifier(backbone, head), head.fc, 48),
-        (linear := Classifier(backbone, LinearHead(backbone.dim, 5, seed=0)), None, backbone.dim),
-    ):
+        (Classifier(backbone, linear), linear, backbone.dim),
+    ]
+    for model, last, dim in models:
         seen: list[Tensor] = []
-        layer = last or linear.head
-        handle = layer.register_forward_hook(lambda _m, inputs, _o, s=seen: s.append(inputs[0]))
-        with torch.no_grad():
-            model(x_nchw)
-            embedding_nd = model.embed(x_nchw)
+        handle = last.register_forward_hook(lambda _m, inputs, _o, s=seen: s.append(inputs[0]))
+        captured = capture(model, ["embedding"], x_nchw)["embedding"]
         handle.remove()
+        with torch.no_grad():
+            embedding_nd = model.embed(x_nchw)
         assert embedding_nd.shape == (2, dim)
         assert torch.equal(seen[0], embedding_nd)
+        assert torch.equal(captured, embedding_nd)
 
 
 class _Tokens(Backbone):
