@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.import_params.translation import Translation
-from search_spaces.study import Cell, Study
+from search_spaces.study import Cell, Experiment, Study
 from trainables.config import canonical, flatten, override_all
 from trainables.errors import ConfigError, XenograftError
 from trainables.models.cards import get_backbone_card
@@ -16,10 +16,8 @@ from trainables.models.cards import get_backbone_card
 
 def find_cell(study: Study, experiments: tuple[str, ...], out: Translation) -> Cell | None:
     """Return the cell with the translation's levels in the first experiment that has it."""
-    only = {"experiment": experiments}
-    cells = {(c.experiment, frozenset(c.levels)): c for c in study.cells(only)}
-    for experiment in experiments:
-        cell = cells.get((experiment, frozenset(out.levels.items())))
+    for name in experiments:
+        cell = _cell(study, study.experiment(name), out.levels)
         if cell is not None:
             return cell
     wanted = ", ".join(f"{factor}={level}" for factor, level in out.levels.items())
@@ -29,6 +27,26 @@ def find_cell(study: Study, experiments: tuple[str, ...], out: Translation) -> C
         f"{wanted}. It has {exists}"
     )
     return None
+
+
+def _cell(study: Study, experiment: Experiment, levels: Mapping[str, str]) -> Cell | None:
+    """Return one cell without expanding the whole study."""
+    factors = experiment.factors
+    if {f.name for f in factors} != set(levels):
+        return None
+    if any(levels[f.name] not in f.levels for f in factors):
+        return None
+    own = {f.name: levels[f.name] for f in factors}
+    recipe = experiment.configure(own)
+    if recipe is None:
+        return None
+    return Cell(
+        study=study.name,
+        experiment=experiment.name,
+        levels=tuple(own.items()),
+        recipe=recipe,
+        budget=experiment.budget,
+    )
 
 
 def differing(cell: Cell, out: Translation) -> dict[str, str]:

@@ -43,9 +43,9 @@ def translate_foundation_medical(out: Translation) -> tuple[str, ...]:
     if head not in HEADS:
         out.refuse(_HEAD, f"the heads are {', '.join(HEADS)}")
     if backbone == "none" and head == "none":
-        out.refuse(_BACKBONE, f'without a network to train; with head "none": {_names()}')
+        out.refuse(_BACKBONE, f'nothing is left to train; with head "none" use one of {_names()}')
     if backbone not in (*BACKBONES, "none"):
-        out.refuse(_BACKBONE, f"the study has none, {_names()}")
+        out.refuse(_BACKBONE, f"the study has {_names()}, and none")
     if out.problems:
         return ()
     if backbone == "none":
@@ -101,7 +101,9 @@ def _translate_deit(out: Translation) -> tuple[str, ...]:
 
 def _translate_drop(out: Translation) -> tuple[str, ...]:
     """Take the features of an earlier block where the file says so."""
-    out.explain([_UNFREEZE], "the original then trains no block of its own")
+    off = out.params.get(_UNFREEZE, -1) < 0
+    why = "switched off" if off else "the original unfreezes below a frozen, linear head only"
+    out.explain([_UNFREEZE], why)
     dropped = out.params.get(_DROP, [])
     if dropped and out.params[_FROZEN]:
         out.explain([_FROZEN], "frozen, as all of experiment drop")
