@@ -55,6 +55,12 @@ def test_one_channel_removes_two_thirds_of_the_stem(name, removed):
     assert before - sum(p.numel() for p in backbone.parameters()) == removed
 
 
+@pytest.mark.parametrize("name", ["sam_vit_b", "blip_base", "dino_vit_b16", "deit_b"])
+def test_norms_divide_by_the_authors_epsilon(name):
+    norms = [m for m in on_meta(name).modules() if isinstance(m, nn.LayerNorm)]
+    assert {norm.eps for norm in norms} == {1e-6}
+
+
 def last_output(name: str, locations):
     """Return features and the last block's output, places in one row, of a twin whose norms act."""
     backbone = create_backbone(BackboneRef(card=name), locations, seed=0).eval()
