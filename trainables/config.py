@@ -55,7 +55,7 @@ class BackboneRef:
     Args:
         transfer_level: None takes the weights as they are. An integer n keeps those of the card's
             transfer groups up to n and draws the later ones from their mean and standard deviation;
-            -2 keeps none (see docs/models.md).
+            -2 keeps none, -3 not even embeddings (see docs/models.md).
         output_block: None takes features from the end of the network. An integer k takes them after
             block k, counted from 0, and drops what comes later but the final norm and projection.
     """

@@ -14,6 +14,9 @@ TWIN = "twin"
 NOTHING_KEPT = -2
 """The transfer level at which only statistics of the weights are transferred."""
 
+EMBEDDINGS_DRAWN = -3
+"""As :data:`NOTHING_KEPT`, also of tokens, position embeddings and tables of positions."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -150,10 +153,10 @@ class BackboneCard:
         """
         if not self.transfer_groups:
             raise ConfigError(f"transfer_level={level}: '{self.name}' has no transfer levels")
-        if not NOTHING_KEPT <= level <= self.last_level:
+        if not EMBEDDINGS_DRAWN <= level <= self.last_level:
             raise ConfigError(
                 f"transfer_level={level}: {self.name} has levels "
-                f"{NOTHING_KEPT} to {self.last_level}"
+                f"{EMBEDDINGS_DRAWN} to {self.last_level}"
             )
 
     def twin_level(self, level: int, twin: BackboneCard) -> int:

@@ -125,6 +125,24 @@ def test_a_level_keeps_its_groups_and_redraws_the_rest(name):
 
 
 @pytest.mark.parametrize("name", TWINS)
+def test_the_least_level_draws_tokens_and_positions_too(name):
+    before, (_, statistics) = twin_state(name, None)[1], twin_state(name, -2)
+    backbone, least = twin_state(name, -3)
+    embeddings = ("cls_token", "pos_embed", "relative_position_bias_table")
+    parameters = {key for key, _ in backbone.named_parameters()}
+    for key, tensor in least.items():
+        if key in parameters and key.endswith(embeddings):
+            source = before[key]
+            error = 5 * source.std() / math.sqrt(source.numel())
+            assert not torch.equal(tensor, source), key
+            assert abs(tensor.mean() - source.mean()) < error, key
+            assert abs(tensor.std() - source.std()) < error, key
+        else:
+            assert torch.equal(tensor, statistics[key]), key
+    assert kept_elements(backbone, -3) == 0
+
+
+@pytest.mark.parametrize("name", TWINS)
 def test_levels_share_one_draw(name):
     nothing = twin_state(name, -2)[1]
     some = twin_state(name, 1)[1]
@@ -169,14 +187,14 @@ def test_statistics_are_those_of_the_kernel_before_the_stem_is_fitted(shared_loc
 def test_levels_are_part_of_the_identity_of_weights(locations):
     refs = [
         BackboneRef(card="deit_s_twin", weights="twin", transfer_level=level)
-        for level in (None, -2, 3, 4)
+        for level in (None, -3, -2, 3, 4)
     ]
-    assert len({weights_status(ref, locations).digest for ref in refs}) == 4
+    assert len({weights_status(ref, locations).digest for ref in refs}) == 5
 
 
 def test_level_that_the_card_has_not_is_refused(locations):
     ref = BackboneRef(card="resnet50", weights="imagenet1k_v1", transfer_level=5)
-    with pytest.raises(ConfigError, match="resnet50 has levels -2 to 4"):
+    with pytest.raises(ConfigError, match="resnet50 has levels -3 to 4"):
         weights_status(ref, locations)
 
 
@@ -197,7 +215,9 @@ def test_level_of_a_network_without_levels_is_refused(name, locations):
         weights_status(ref, locations)
 
 
-@pytest.mark.parametrize(("level", "twins"), [(-2, -2), (-1, -1), (0, 0), (6, 2), (12, 4)])
+@pytest.mark.parametrize(
+    ("level", "twins"), [(-3, -3), (-2, -2), (-1, -1), (0, 0), (6, 2), (12, 4)]
+)
 def test_twins_take_the_level_of_the_same_depth(level, twins):
     card = get_backbone_card("deit_s")
     assert card.twin_level(level, get_backbone_card(card.twin)) == twins
