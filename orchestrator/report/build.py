@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.report.cell_figures import cell_figures
+from orchestrator.report.cell_figures import CellFigure, cell_figures
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import inline_svg, svg
 from orchestrator.report.html import report_page
@@ -43,7 +43,7 @@ def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     tables = build_tables(results, study)
     files = {f"tables/{_file_name(t.name)}.tex": table_latex(t) for t in tables}
     of_study = _study_figures(results, study, tables, files)
-    of_cells = _cell_figures(results, files)
+    of_cells = _cell_figures(results, folder, files)
     page = report_page(results, study, tables, of_study, of_cells)
     written = {"report.html": page, "results.csv": results_csv(tables), **files}
     for name, content in written.items():
@@ -73,24 +73,36 @@ def _study_figures(
     return shown
 
 
-def _cell_figures(results: StudyResults, files: dict[str, str]) -> dict[str, list[PageFigure]]:
+def _cell_figures(
+    results: StudyResults, folder: Path, files: dict[str, str]
+) -> dict[str, list[PageFigure]]:
     """Draw what each cell has to show; of many cells, the page only links the files."""
     shown: dict[str, list[PageFigure]] = {}
     inline = len(results.cells) <= _MOST_INLINE
     for cell in results.cells:
-        for name, (figure, words) in cell_figures(cell).items():
-            text = svg(figure)
-            file = f"figures/{_file_name(cell.name)}-{name}-{cell.cell[:8]}.svg"
-            files[file] = text
+        for figure in cell_figures(cell):
+            file = f"figures/{_file_name(cell.name)}-{figure.name}-{cell.cell[:8]}.svg"
+            text = files[file] = _drawn_before(folder / file, figure) or svg(
+                figure.draw(), figure.digest
+            )
+            words = f"{cell.name}: {figure.words}"
             shown.setdefault(cell.cell, []).append(
                 PageFigure(
                     file=file,
-                    title=name,
-                    words=words,
-                    svg=inline_svg(text, f"{cell.name}: {words}") if inline else "",
+                    title=figure.name,
+                    words=figure.words,
+                    svg=inline_svg(text, words) if inline else "",
                 )
             )
     return shown
+
+
+def _drawn_before(path: Path, figure: CellFigure) -> str:
+    """Return the file that an earlier report drew of the same numbers, empty if there is none."""
+    if not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8")
+    return text if figure.digest in text else ""
 
 
 def _file_name(text: str) -> str:

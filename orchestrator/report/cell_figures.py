@@ -1,16 +1,19 @@
 """Figures of one cell: learning curves, search history, and what the searched parameters did.
 
-Each function returns a matplotlib ``Figure``, or None when there is nothing to show. Figures are
-made without pyplot: no display, no global state.
+Figures are made without pyplot: no display, no global state.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.report import figure_style
 from orchestrator.report.figure_style import (
     BLUE,
     GREEN,
@@ -33,32 +36,53 @@ _SIZE_IN = (5.2, 3.1)
 _MAX_PARAMETERS = 6
 
 
-def cell_figures(cell: CellResult) -> dict[str, tuple[Figure, str]]:
-    """Return name -> (figure, description in words) of everything there is to show."""
-    makers: Mapping[str, tuple[Callable[[CellResult], Figure | None], str]] = {
-        "curves": (
-            learning_curves,
-            f"{cell.objective} over the steps of every trial; dotted: pruned",
-        ),
-        "search": (search_history, f"{cell.objective} of each search trial, and the best so far"),
-        "parameters": (
-            parameter_slices,
-            f"{cell.objective} against each searched parameter; dashed: chosen",
-        ),
-    }
-    drawn = {name: (in_style(partial(make, cell)), words) for name, (make, words) in makers.items()}
-    return {name: (figure, words) for name, (figure, words) in drawn.items() if figure is not None}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellFigure:
+    """A figure there is something to show in, not yet drawn.
+
+    Args:
+        words: what it shows.
+        digest: of what it is drawn from and of the code that draws it.
+    """
+
+    name: str
+    words: str
+    digest: str
+    maker: Callable[[CellResult], Figure]
+    cell: CellResult
+
+    def draw(self) -> Figure:
+        """Draw it; takes about a tenth of a second."""
+        return in_style(partial(self.maker, self.cell))
 
 
-def learning_curves(cell: CellResult) -> Figure | None:
+def cell_figures(cell: CellResult) -> list[CellFigure]:
+    """Return the figures that a cell has something for."""
+    found: list[tuple[str, Callable[[CellResult], Figure], str]] = []
+    if any(_has_curve(t) for t in (*cell.search, *cell.replicates)):
+        words = f"{cell.objective} over the steps of every trial; dotted: pruned"
+        found.append(("curves", learning_curves, words))
+    valued = _valued(cell)
+    if len(valued) > 1:
+        words = f"{cell.objective} of each search trial, and the best so far"
+        found.append(("search", search_history, words))
+    if len(valued) > 2 and _varied(valued):
+        words = f"{cell.objective} against each searched parameter; dashed: chosen"
+        found.append(("parameters", parameter_slices, words))
+    digest = _digest(cell) if found else ""
+    return [
+        CellFigure(name=name, words=words, digest=digest, maker=maker, cell=cell)
+        for name, maker, words in found
+    ]
+
+
+def learning_curves(cell: CellResult) -> Figure:
     """Draw the objective over steps: replicates in colour, search trials grey, pruned ones faint.
 
     A single step is a point, not a curve: trials that never report twice are left out.
     """
-    search = [t for t in cell.search if len(t.curve.steps) > 1]
-    replicates = [t for t in cell.replicates if len(t.curve.steps) > 1]
-    if not search and not replicates:
-        return None
+    search = [t for t in cell.search if _has_curve(t)]
+    replicates = [t for t in cell.replicates if _has_curve(t)]
     figure, (axes,) = _figure()
     for trial in search:
         pruned = trial.state == "pruned"
@@ -85,11 +109,9 @@ def learning_curves(cell: CellResult) -> Figure | None:
     return figure
 
 
-def search_history(cell: CellResult) -> Figure | None:
+def search_history(cell: CellResult) -> Figure:
     """Draw the objective of each search trial in order, with the best so far."""
-    trials = [t for t in cell.search if math.isfinite(_value(t))]
-    if len(trials) < 2:
-        return None
+    trials = _valued(cell)
     figure, (axes,) = _figure()
     for state, marker, colour in (("complete", "o", BLUE), ("pruned", "x", GREY)):
         chosen = [t for t in trials if t.state == state]
@@ -108,15 +130,13 @@ def search_history(cell: CellResult) -> Figure | None:
     return figure
 
 
-def parameter_slices(cell: CellResult) -> Figure | None:
+def parameter_slices(cell: CellResult) -> Figure:
     """Draw the objective against each searched parameter, one panel each; the chosen value marked.
 
     At most six panels; parameters that never varied have none.
     """
-    trials = [t for t in cell.search if math.isfinite(_value(t))]
+    trials = _valued(cell)
     names = _varied(trials)[:_MAX_PARAMETERS]
-    if len(trials) < 3 or not names:
-        return None
     columns = min(2, len(names))
     rows = math.ceil(len(names) / columns)
     size = (_SIZE_IN[0], max(_SIZE_IN[1], 2.2 * rows))
@@ -150,6 +170,29 @@ def _slice(axes: Axes, name: str, trials: list[TrialResult], cell: CellResult) -
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xlabel(name)
+
+
+def _has_curve(trial: TrialResult) -> bool:
+    return len(trial.curve.steps) > 1
+
+
+def _valued(cell: CellResult) -> list[TrialResult]:
+    return [t for t in cell.search if math.isfinite(_value(t))]
+
+
+def _digest(cell: CellResult) -> str:
+    """Return a digest that changes when the figures of a cell would."""
+    trials = [
+        (t.index, t.state, t.value, sorted(t.params.items()), t.curve)
+        for t in (*cell.search, *cell.replicates)
+    ]
+    drawn = repr((cell.objective, cell.mode, sorted(cell.chosen.items()), trials))
+    return hashlib.sha256(_code() + drawn.encode()).hexdigest()
+
+
+@cache
+def _code() -> bytes:
+    return b"".join(Path(file).read_bytes() for file in (__file__, figure_style.__file__))
 
 
 def _value(trial: TrialResult) -> float:

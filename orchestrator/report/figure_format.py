@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as an SVG file without background; equal figures give equal text."""
+def svg(figure: Figure, digest: str = "") -> str:
+    """Return the figure as an SVG file without background; equal figures give equal text.
+
+    Args:
+        digest: written into the file, to know it by.
+    """
     import matplotlib as mpl
 
     file = io.StringIO()
     # Text stays text: smaller, selectable, and in the reader's font.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "xenograft"}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(
+            file, format="svg", transparent=True, metadata={"Date": None, "Identifier": digest}
+        )
     return re.sub(r"<[^>]*>", _shorten_coordinates, file.getvalue())
 
 
