@@ -19,13 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
-from sklearn.metrics import (
-    average_precision_score,
-    f1_score,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from trainables.data.card import Task
 
@@ -93,10 +88,22 @@ def cohen_kappa(truth: Array, predicted: Array, classes: int) -> float:
     return _kappa(truth, predicted, 1 - np.eye(classes))
 
 
+def area(probability_n: Array, positive_n: Array) -> float:
+    """Return the area under the ROC curve of two classes that both have cases.
+
+    By ranks (Mann and Whitney), ties sharing theirs: scikit-learn's number without its curve, which
+    matters where a network is scored layer by layer.
+    """
+    positive = positive_n.astype(bool)
+    n, positives = len(positive), int(positive.sum())
+    rank_sum = rankdata(probability_n)[positive].sum()
+    return float((rank_sum - positives * (positives + 1) / 2) / (positives * (n - positives)))
+
+
 def macro_auc(probabilities_nk: Array, positive_nk: Array) -> float:
     """Return the mean one-against-rest area under the ROC curve of the decidable classes."""
     areas = [
-        float(roc_auc_score(positive_n, probability_n))
+        area(probability_n, positive_n)
         for probability_n, positive_n in zip(probabilities_nk.T, positive_nk.T, strict=True)
         if 0 < positive_n.sum() < len(positive_n)
     ]
@@ -109,8 +116,15 @@ def decided_auc(probabilities_nk: Array, truth: Array) -> float:
     if len(np.unique(truth)) < classes:
         return 0.5
     if classes == 2:
-        return float(roc_auc_score(truth, probabilities_nk[:, 1]))
-    return float(roc_auc_score(truth, probabilities_nk, multi_class="ovo", average="macro"))
+        return area(probabilities_nk[:, 1], truth == 1)
+    pairs = [
+        area(probabilities_nk[chosen, a], truth[chosen] == a)
+        for a in range(classes)
+        for b in range(classes)
+        if a != b
+        for chosen in [(truth == a) | (truth == b)]
+    ]
+    return float(np.mean(pairs))
 
 
 def _multiclass(probabilities_nk: Array, truth: Array) -> dict[str, float]:
@@ -123,7 +137,6 @@ def _multiclass(probabilities_nk: Array, truth: Array) -> dict[str, float]:
         auc = macro_auc(probabilities_nk, truth[:, None] == np.arange(classes))
     return {
         **_decisions(truth, predicted, classes),
-        **_precision_and_recall(truth, predicted),
         "cohen_kappa": cohen_kappa(truth, predicted, classes),
         "auc": auc,
         "roc_auc": decided_auc(probabilities_nk, truth),
@@ -132,16 +145,21 @@ def _multiclass(probabilities_nk: Array, truth: Array) -> dict[str, float]:
 
 def _multilabel(probabilities_nk: Array, truth_nk: Array) -> dict[str, float]:
     predicted_nk = (probabilities_nk > 0.5).astype(np.int64)
-    columns = zip(truth_nk.T, predicted_nk.T, strict=True)
-    rows = [_decisions(truth, predicted, 2) for truth, predicted in columns]
-    means = {name: _mean_of_defined([row[name] for row in rows]) for name in rows[0]}
-    f1 = f1_score(truth_nk, predicted_nk, average="macro", zero_division=0)
+    columns = list(zip(truth_nk.T, predicted_nk.T, strict=True))
+    balanced = [_decisions(truth, predicted, 2) for truth, predicted in columns]
+    kappas = [row["kappa"] for row in balanced]
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth_nk, predicted_nk, average="macro", zero_division=0
+    )
     areas, precisions = zip(
         *(_ranking(p, t) for p, t in zip(probabilities_nk.T, truth_nk.T, strict=True)), strict=True
     )
     return {
-        **means,
-        **_precision_and_recall(truth_nk, predicted_nk),
+        "accuracy": float((truth_nk == predicted_nk).mean()),
+        "balanced_accuracy": float(np.mean([row["balanced_accuracy"] for row in balanced])),
+        "kappa": _mean_of_defined(kappas),
+        "precision_macro": float(precision),
+        "recall_macro": float(recall),
         "macro_f1": float(f1),
         "subset_accuracy": float((truth_nk == predicted_nk).all(axis=1).mean()),
         "auc": macro_auc(probabilities_nk, truth_nk),
@@ -155,23 +173,22 @@ def _ranking(probability_n: Array, positive_n: Array) -> tuple[float, float]:
     positives = int(positive_n.sum())
     if positives == 0:
         return 0.5, 0.0
-    area = 0.5 if positives == len(positive_n) else float(roc_auc_score(positive_n, probability_n))
-    return area, float(average_precision_score(positive_n, probability_n))
-
-
-def _precision_and_recall(truth: Array, predicted: Array) -> dict[str, float]:
-    precision = precision_score(truth, predicted, average="macro", zero_division=0)
-    recall = recall_score(truth, predicted, average="macro", zero_division=0)
-    return {"precision_macro": float(precision), "recall_macro": float(recall)}
+    roc_auc = 0.5 if positives == len(positive_n) else area(probability_n, positive_n)
+    return roc_auc, float(average_precision_score(positive_n, probability_n))
 
 
 def _decisions(truth: Array, predicted: Array, classes: int) -> dict[str, float]:
-    present = np.unique(truth)
-    recall = recall_score(truth, predicted, labels=present, average="macro", zero_division=0)
+    """Return what follows from the decided classes alone."""
+    precision_k, recall_k, f1_k, cases_k = precision_recall_fscore_support(
+        truth, predicted, labels=np.arange(classes), average=None, zero_division=0
+    )
+    occurs = np.union1d(truth, predicted)
     return {
         "accuracy": float((truth == predicted).mean()),
-        "balanced_accuracy": float(recall),
-        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0)),
+        "balanced_accuracy": float(recall_k[cases_k > 0].mean()),
+        "precision_macro": float(precision_k[occurs].mean()),
+        "recall_macro": float(recall_k[occurs].mean()),
+        "macro_f1": float(f1_k[occurs].mean()),
         "kappa": quadratic_kappa(truth, predicted, classes),
     }
 
