@@ -100,6 +100,9 @@ def _translate_crops(out: Translation) -> None:
     scale = None
     if "RandomResizedCrop" in names:
         scale = tuple(params[f"{resized}.scale"])
+        if names == ["RandomResizedCrop"] and out.config["crop_fraction"] == 1:
+            # Deviates from the original, which resizes twice.
+            out.name(f"{resized}.apply", "the crop is cut from the original pixels")
     out.set({"augment.crop_scale": scale}, f"{resized}.apply", f"{resized}.scale")
     padding = None
     if "RandomCrop" in names:

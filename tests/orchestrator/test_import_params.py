@@ -20,7 +20,7 @@ from trainables.config import override_all
 from trainables.data.transforms import TrainTransform
 from trainables.engine.schedule import Schedule
 from trainables.errors import ConfigError
-from trainables.models.weights import RANDOM
+from trainables.models.card import RANDOM
 
 TRAIN = "dataset_params__train_transforms__"
 OPTIMIZER = "optimization_params__default__optimizer__"
@@ -296,6 +296,18 @@ def test_other_sizes_become_side_and_share(imported: Import) -> None:
     )
     assert config.image_size_px == 128
     assert round(128 / config.crop_fraction) == 144
+
+
+def test_a_crop_from_a_picture_of_the_inputs_side_is_told_to_resize_once(imported: Import) -> None:
+    sides = {
+        f"dataset_params__{split}_transforms__Resize": {"apply": True, "height": 224, "width": 224}
+        for split in ("train", "val", "test")
+    }
+    result = imported(**sides)
+    rows = {row.key: row.became for row in result.rows}
+    crop = rows["dataset_params.train_transforms.RandomResizedCrop.apply"]
+    assert crop == "the crop is cut from the original pixels"
+    assert result.selection.overrides["crop_fraction"] == "1.0"
 
 
 @pytest.mark.parametrize(

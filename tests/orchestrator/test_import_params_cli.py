@@ -74,6 +74,12 @@ def test_the_file_written_and_the_command_printed_select_the_same(
     assert selections[0].overrides["optimizer.name"] == "adam"
 
 
+def test_the_page_shows_the_command_that_is_printed(xenograft: Command) -> None:
+    command = json.loads(xenograft("import", "params.json", "--json").out)["command"]
+    page = Path(__file__).parents[2] / "docs" / "import.md"
+    assert command in page.read_text().splitlines()
+
+
 def test_every_key_is_a_line_of_the_table(xenograft: Command) -> None:
     said = xenograft("import", "params.json", "--output", "mine.json")
     assert Path("mine.json").exists()
