@@ -22,6 +22,7 @@ from trainables.engine.classifier_files import load_classifier
 from trainables.engine.config import OptimizerConfig
 from trainables.engine.distributed import gather_rows, shard
 from trainables.engine.evaluation import predict_logits
+from trainables.models.head_config import HeadConfig
 
 WORLD = 2
 # 21 pictures of each split: an odd number to evaluate, and three steps of 7 to train.
@@ -40,6 +41,14 @@ CONFIG = classify.Config(
 # Its batch norms see other pictures on every rank.
 WITH_NORMS = dataclasses.replace(
     CONFIG, backbone=BackboneRef(card="resnet50_twin", weights="random"), image_size_px=40
+)
+
+# Raw tokens leave the final norm and the projection of its backbone without a gradient.
+WITH_TOKENS = dataclasses.replace(
+    CONFIG,
+    backbone=BackboneRef(card="clip_vit_b16_twin", weights="random"),
+    head=HeadConfig(name="deit", backbone=BackboneRef(card="deit_t_twin", weights="random")),
+    val_batches="full_batches_shuffled",
 )
 
 
@@ -76,6 +85,7 @@ def rank_main(rank: int, folder: Path, locations: Locations) -> None:
     )
     outcome = run(folder / "trial", locations, rank, WORLD)
     run(folder / "norms", locations, rank, WORLD, WITH_NORMS)
+    run(folder / "tokens", locations, rank, WORLD, WITH_TOKENS)
     for cases in (1, 2, 5):  # one case leaves the second rank without any
         rows = shard(cases, context_of(rank)).float()[:, None] * torch.tensor([[1.0, 10.0]])
         outcome[f"gathered {cases}"] = gather_rows(rows, cases, context_of(rank)).tolist()
@@ -97,6 +107,7 @@ def outcomes(
 ) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("ddp")
     alone = run(folder / "alone", shared_locations, rank=0, world_size=1)
+    run(folder / "alone_tokens", shared_locations, 0, 1, WITH_TOKENS)
     multiprocessing.spawn(rank_main, (folder, shared_locations), nprocs=WORLD)
     ranks = [json.loads((folder / f"rank-{r}.json").read_text()) for r in range(WORLD)]
     return folder, alone, ranks
@@ -107,10 +118,13 @@ pytestmark = pytest.mark.integration
 Outcomes = tuple[Path, dict[str, Any], list[dict[str, Any]]]
 
 
-def test_two_ranks_train_the_same_weights_as_one(outcomes: Outcomes) -> None:
+@pytest.mark.parametrize(("alone", "together"), [("alone", "trial"), ("alone_tokens", "tokens")])
+def test_two_ranks_train_the_same_weights_as_one(
+    outcomes: Outcomes, alone: str, together: str
+) -> None:
     folder, _, _ = outcomes
-    one = load_file(folder / "alone/artifacts/model.safetensors")
-    two = load_file(folder / "trial/artifacts/model.safetensors")
+    one = load_file(folder / alone / "artifacts/model.safetensors")
+    two = load_file(folder / together / "artifacts/model.safetensors")
     assert one.keys() == two.keys()
     for name in one:
         torch.testing.assert_close(two[name], one[name], atol=1e-5, rtol=1e-4)

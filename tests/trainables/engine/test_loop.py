@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from trainables.config import seed_from
 from trainables.context import Context, Locations, NonFiniteLossError
+from trainables.engine import loop
 from trainables.engine.config import FitConfig, OptimizerConfig, ScheduleConfig
 from trainables.engine.loop import Training, fit, set_training_mode
 from trainables.engine.placement import is_convolutional
@@ -166,6 +168,31 @@ def test_bf16_trains(context: Context) -> None:
     best, reports = train(net(), context, precision="bf16", optimizer=OptimizerConfig(lr=0.05))
     assert reports[-1][1]["train/loss"] < reports[0][1]["train/loss"]
     assert best.value > 0.5
+
+
+def test_scaled_losses_train_as_plain_ones_do(
+    tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scaler of fp16 alone, without its arithmetic: clipping sees the true gradients.
+
+    Scales are powers of two, so nothing is rounded on the way there and back. The gradients are
+    above the bound; clipped while scaled they would train next to nothing.
+    """
+    monkeypatch.setattr(loop, "autocast", lambda *_: nullcontext())
+    trained = {}
+    for precision in ("fp32", "fp16"):
+        trained[precision] = net()
+        train(
+            trained[precision],
+            Context.local(tmp_path / precision, locations, seed=5),
+            precision=precision,
+            clip_norm=1e-2,
+            optimizer=OptimizerConfig(name="sgd", lr=0.1),
+        )
+    start = net().state_dict()
+    for name, plain in trained["fp32"].state_dict().items():
+        assert not torch.equal(plain, start[name])
+        torch.testing.assert_close(trained["fp16"].state_dict()[name], plain)
 
 
 def test_clipping_bounds_the_step(context: Context) -> None:
