@@ -1,6 +1,7 @@
 """What analyses of a model that another cell trained share: the model, its data, its scores.
 
-Analyses look at all pictures on one device: of several ranks each does the same.
+Ranks share the scoring of pictures, which also keeps them together; what looks into layers needs
+all pictures, so each rank does that for itself.
 
 Legend: n pictures, k classes.
 """
@@ -8,7 +9,6 @@ Legend: n pictures, k classes.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -99,7 +99,6 @@ class TrainedTask:
         self.model, self.transform = self.trained.model, self.trained.spec.transform
         self.layers = analysed_layers(self.model.backbone)
         self.metric = metric_name(config)
-        self._alone = dataclasses.replace(context, rank=0, world_size=1)
 
     def open(self, split: Split) -> ImageSet:
         """Open a split.
@@ -114,7 +113,7 @@ class TrainedTask:
     def logits(self, images: ImageSet) -> Tensor:
         """Return logits_nk of the model as it is now, on the CPU."""
         logits_nk, _ = predict_logits(
-            self.model, images, self.transform, self.config.batch_size, "fp32", self._alone
+            self.model, images, self.transform, self.config.batch_size, "fp32", self.context
         )
         return logits_nk
 

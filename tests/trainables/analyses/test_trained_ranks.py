@@ -1,0 +1,65 @@
+"""Two ranks find what one does. The ranks are real processes that talk through gloo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed, multiprocessing
+from trained_cells import DATA, fine_tune
+
+from trainables import layer_knn, layer_reinit, layer_similarity
+from trainables.context import Context, Locations
+from trainables.registry import load_trainable
+
+WORLD = 2
+COMMON = {"data": DATA, "selection_metric": "val/accuracy", "batch_size": 8}
+ANALYSES = (
+    layer_knn.Config(**COMMON, k=5),
+    layer_reinit.Config(**COMMON),
+    layer_similarity.Config(**COMMON),
+)
+
+pytestmark = pytest.mark.integration
+
+
+def analyse(
+    folder: Path, locations: Locations, model: Path, rank: int, world_size: int
+) -> list[dict[str, float]]:
+    torch.set_num_threads(1)
+    found: list[dict[str, float]] = []
+    for config in ANALYSES:
+        context = Context.local(folder / config.trainable, locations)
+        context.rank, context.world_size = rank, world_size
+        context.inputs = {"model": model}
+        context.send = lambda _step, metrics: found.append(
+            {k: v for k, v in metrics.items() if k.startswith("val/")}
+        )
+        found.append(load_trainable(config.trainable).run(config, context))
+    return found
+
+
+def rank_main(rank: int, folder: Path, locations: Locations, model: Path) -> None:
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
+    )
+    found = analyse(folder / "together", locations, model, rank, WORLD)
+    (folder / f"rank-{rank}.json").write_text(json.dumps(found))
+    distributed.destroy_process_group()
+
+
+def test_two_ranks_report_and_return_what_one_does(
+    tmp_path: Path, shared_locations: Locations
+) -> None:
+    model = fine_tune("resnet50_twin", tmp_path / "model", shared_locations).artifacts
+    alone = analyse(tmp_path / "alone", shared_locations, model, 0, 1)
+    multiprocessing.spawn(rank_main, (tmp_path, shared_locations, model), nprocs=WORLD)
+    for rank in range(WORLD):
+        found = json.loads((tmp_path / f"rank-{rank}.json").read_text())
+        assert len(found) == len(alone) == 2 * len(ANALYSES)
+        for two, one in zip(found, alone, strict=True):
+            assert two == pytest.approx(one, abs=1e-5, nan_ok=True)
+    names = {path.name for path in (tmp_path / "together").rglob("*.json")}
+    assert {"layer_knn.json", "layer_reinit.json", "layer_similarity.json"} <= names
