@@ -41,7 +41,8 @@ class TwinRecipe:
 CONVOLUTIONAL = TwinRecipe(pictures=2000, epochs=2, batch_size=50, lr=2e-3)
 TRANSFORMER = TwinRecipe(pictures=2000, epochs=2, batch_size=25, lr=1e-3)
 
-_TRANSFORMERS = ("deit", "swin", "clip", "dinov2", "sam", "blip")
+# SEEM's FocalNet is built of their parts, but for attention, and learns at their pace.
+_TRANSFORMERS = ("deit", "swin", "clip", "dinov2", "sam", "blip", "seem")
 
 
 def recipe_of(card: BackboneCard) -> TwinRecipe:
