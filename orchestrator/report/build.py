@@ -67,6 +67,7 @@ def _study_figures(
                 title=drawn.title,
                 words=drawn.words,
                 labels=drawn.labels,
+                width_in=float(drawn.figure.get_figwidth()),
                 svg=inline_svg(text, f"{drawn.title}. {drawn.words}"),
             )
         )

@@ -13,6 +13,7 @@ class PageFigure:
         file: its file, from the folder of the page.
         words: what it shows.
         labels: what must stand beside it.
+        width_in: how wide it was drawn.
         svg: an ``<svg>`` element; empty: the page links the file.
     """
 
@@ -21,3 +22,4 @@ class PageFigure:
     words: str
     svg: str
     labels: tuple[str, ...] = ()
+    width_in: float = 0.0
