@@ -10,6 +10,7 @@ from trainables.config import BackboneRef
 from trainables.context import Locations
 from trainables.engine.loop import set_training_mode
 from trainables.errors import ConfigError
+from trainables.models.cards import BACKBONE_CARDS, get_backbone_card
 from trainables.models.factory import create_backbone
 from trainables.models.freezing import freeze_backbone, freeze_unreached
 from trainables.models.head_config import HeadConfig
@@ -114,6 +115,20 @@ def test_pooled_feature_depends_on_everything(locations: Locations, card: str) -
     model = classifier(locations, card)
     freeze_unreached(model)
     assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("card", [name for name, card in BACKBONE_CARDS.items() if card.is_twin])
+def test_whatever_trains_gets_a_gradient_with_either_head(locations: Locations, card: str) -> None:
+    block = 0 if get_backbone_card(card).output_blocks else None
+    backbone = create_backbone(BackboneRef(card=card, output_block=block), locations, seed=0)
+    for head in (LINEAR, DEIT):
+        model = Classifier(backbone, create_head(head, backbone, 3, locations, seed=0))
+        backbone.requires_grad_(True)
+        backbone.zero_grad()
+        freeze_unreached(model)
+        model.train()
+        model(picture(model)).sum().backward()
+        assert all((p.grad is not None) == p.requires_grad for p in model.parameters())
 
 
 def test_frozen_reader_trains_projection_and_last_layer_only(locations: Locations) -> None:
