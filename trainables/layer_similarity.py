@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from trainables.analyses.analysis_config import check_analysis
+from trainables.analyses.analysis_config import LEAST_PICTURES, check_analysis
 from trainables.config import DataRef
 from trainables.context import Context
 from trainables.errors import ConfigError
-
-_LEAST_PICTURES = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,9 +37,9 @@ class Config:
 
     def __post_init__(self) -> None:
         check_analysis(self)
-        if self.batch_size < _LEAST_PICTURES:
+        if self.batch_size < LEAST_PICTURES:
             raise ConfigError(
-                f"batch_size must be >= {_LEAST_PICTURES}, the fewest pictures that CKA is defined "
+                f"batch_size must be >= {LEAST_PICTURES}, the fewest pictures that CKA is defined "
                 f"for, got {self.batch_size}"
             )
         if self.compare not in ("initial", "other"):

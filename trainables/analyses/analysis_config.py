@@ -7,6 +7,9 @@ from typing import ClassVar, Protocol
 from trainables.config import DataRef
 from trainables.errors import ConfigError
 
+LEAST_PICTURES = 4
+"""That CKA is defined for: with three every centred Gram matrix vanishes."""
+
 _VALIDATION = "val/"
 
 

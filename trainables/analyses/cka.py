@@ -14,13 +14,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from trainables.analyses.analysis_config import LEAST_PICTURES
 from trainables.analyses.capture import capture_reduced
 from trainables.analyses.layers import Layer, Layout
 from trainables.analyses.pooling import FEATURE_KINDS, FeatureKind, flatten
 from trainables.errors import DatasetError
-
-LEAST_PICTURES = 4
-"""With three pictures every centred Gram matrix vanishes."""
 
 Pair = tuple[str, str]
 Similarity = dict[Pair, dict[FeatureKind, Tensor]]
