@@ -37,16 +37,9 @@ if TYPE_CHECKING:
 
 def train_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.classify.run` promises."""
-    train, val = _training_set(config, context), open_split(config.data, "val", context)
-    transform = _transform(config)
-    spec = ClassifierSpec(
-        backbone=config.backbone,
-        head=config.head,
-        classes=train.classes,
-        task=train.task,
-        transform=transform,
-    )
-    model = _create_model(config, spec, context)
+    train, val = _training_set(config, context), _validation_set(config, context)
+    spec = _spec(config, train)
+    transform, model = spec.transform, _create_model(config, spec, context)
     if config.keep_initial and context.final and context.is_main:
         save_initial(context.artifacts, model)
 
@@ -116,23 +109,23 @@ def _validation(logits_nk: Tensor, val: ImageSet, batch_size: int) -> dict[str, 
 
 
 def validation_part(config: Config, val: ImageSet, step: int, context: Context) -> ImageSet:
-    """Return the pictures of the validation after an optimizer step.
-
-    Raises:
-        DatasetError: ``val_batches`` wants full batches, and there is not one.
-    """
+    """Return the pictures of the validation after an optimizer step."""
     if config.val_batches == "all":
         return val
-    kept = len(val) - len(val) % config.batch_size
-    if kept == 0:
+    seed = seed_from(context.seed, "validation", step)
+    order = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))
+    return val.subset(order[: len(val) - len(val) % config.batch_size].numpy())
+
+
+def _validation_set(config: Config, context: Context) -> ImageSet:
+    val = open_split(config.data, "val", context)
+    if config.val_batches == "full_batches_shuffled" and len(val) < config.batch_size:
         raise DatasetError(
             f"{val.name}/{val.split} has {len(val)} pictures, not one full batch of "
             f"{config.batch_size}, which val_batches={config.val_batches} asks for: lower "
             "batch_size or set val_batches=all"
         )
-    seed = seed_from(context.seed, "validation", step)
-    order = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))
-    return val.subset(order[:kept].numpy())
+    return val
 
 
 def _training_set(config: Config, context: Context) -> ImageSet:
@@ -156,6 +149,16 @@ def _transform(config: Config) -> EvalTransform:
         transform,
         crop_fraction=config.crop_fraction,
         interpolation=config.interpolation or transform.interpolation,
+    )
+
+
+def _spec(config: Config, train: ImageSet) -> ClassifierSpec:
+    return ClassifierSpec(
+        backbone=config.backbone,
+        head=config.head,
+        classes=train.classes,
+        task=train.task,
+        transform=_transform(config),
     )
 
 

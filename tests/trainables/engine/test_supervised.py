@@ -213,9 +213,13 @@ def test_validation_on_full_batches_draws_another_part_each_time(
     assert set(first) != set(second)
 
 
-def test_validation_on_full_batches_needs_one(tmp_path: Path, shared_locations: Locations) -> None:
+def test_validation_on_full_batches_needs_one(
+    training_ids: list[set[str]], tmp_path: Path, shared_locations: Locations
+) -> None:
+    part = {"val_batches": "full_batches_shuffled", "batch_size": 41}
     with pytest.raises(DatasetError, match="fundus/val has 40 pictures, not one full batch of 41"):
-        validated(shared_locations, tmp_path, 0, val_batches="full_batches_shuffled", batch_size=41)
+        train(tmp_path / "trial", shared_locations, **part)
+    assert training_ids == []
 
 
 def test_final_test_is_on_all_pictures(
