@@ -164,6 +164,23 @@ def test_every_spread_names_its_kind_and_n() -> None:
     assert published_text(published) == "0.400 ± 0.020 (se, n not given)"
 
 
+@pytest.mark.parametrize(
+    ("statistic", "text"),
+    [
+        (Statistic(n=1, mean=3e-4), "3.00e-04 (n=1, no spread)"),
+        (Statistic(n=2, mean=0.0051, sd=0.0012), "0.0051 ± 0.0012 (sd, n=2)"),
+        (Statistic(n=2, mean=0.0004, sd=0.02), "0.000 ± 0.020 (sd, n=2)"),
+        (Statistic(n=3, mean=1.2, ci95_low=1.1, ci95_high=1.3), "1.200 (1.100 to 1.300, n=3)"),
+        (Statistic(n=3, mean=1.2), "1.200 (no interval, n=3)"),
+        (Statistic(n=1, mean=181.04), "181.0 (n=1, no spread)"),
+    ],
+)
+def test_a_mean_and_its_spread_have_the_decimals_of_the_larger(
+    statistic: Statistic, text: str
+) -> None:
+    assert f"{mean_text(statistic)} {spread_text(statistic)}" == text
+
+
 # Tables
 
 
