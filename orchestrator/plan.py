@@ -31,7 +31,8 @@ from trainables.config import (
 from trainables.context import Locations
 from trainables.data.cards import DataStatus, data_status, get_data_card
 from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError, did_you_mean
-from trainables.models.cards import get_backbone_card
+from trainables.models.cards import TWIN, get_backbone_card
+from trainables.models.text_cards import TEXT_CARDS
 from trainables.models.weights import WeightsStatus, fetch_weights, weights_status
 
 HowTuned = Literal["paper", "search", "grid"]
@@ -342,6 +343,9 @@ def _twin_data(ref: DataRef) -> DataRef:
 
 
 def _twin_backbone(ref: BackboneRef) -> BackboneRef:
+    if ref.card in TEXT_CARDS:
+        text_twin = TEXT_CARDS[ref.card].twin
+        return ref if text_twin is None else BackboneRef(card=text_twin, weights=TWIN)
     card = get_backbone_card(ref.card)
     if card.twin is None:
         return ref

@@ -29,6 +29,13 @@ def test_random_weights_and_whole_networks_stay_what_they_are() -> None:
     assert _twin_backbone(twin) is twin
 
 
+def test_text_encoders_have_twins_too() -> None:
+    real = BackboneRef(card="biobert", weights="pubmed")
+    twin = BackboneRef(card="biobert_twin", weights="twin")
+    assert _twin_backbone(real) == twin
+    assert _twin_backbone(twin) is twin
+
+
 def test_a_block_the_real_backbone_lacks_is_refused_before_it_is_scaled() -> None:
     with pytest.raises(ConfigError, match="'dino_vit_b16' has blocks 0 to 11"):
         _twin_backbone(BackboneRef(card="dino_vit_b16", weights="dino", output_block=12))

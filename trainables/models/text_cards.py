@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any, Literal
 
 from trainables.errors import SelectionError, did_you_mean
-from trainables.models.card import WeightsSource, find_source
+from trainables.models.card import TWIN, WeightsSource, find_source
+
+# What published files hold besides the encoder: heads of pre-training or of a later task, and a
+# buffer that older libraries saved.
+_NOT_THE_ENCODER = ("cls.", "qa_outputs.", "transformer.embeddings.position_ids")
+_POOLER = "transformer.pooler."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextCard:
-    """One frozen sentence encoder: a folder of weights, configuration and tokenizer.
+    """One frozen BERT that turns a text into a vector: a file of weights and a word list.
 
     Args:
-        dim: width of a sentence vector.
+        dim: width of a text vector.
         max_tokens: longer texts are cut.
+        pooling: what becomes the vector: 'mean' over real tokens of the last layer; 'pooler', the
+            tanh layer on the first token; 'projected', the first token through a small network
+            into a space shared with pictures.
+        lowercase: whether the word list knows lower case only. Files without the tokenizer's
+            settings leave it to the library to guess, which gets cased lists wrong.
+        bert: sizes that differ from BERT-base's.
+        projection: widths of the two linear layers of 'projected'.
+        twin: card of the small stand-in; None for a twin.
         companions: files that must lie beside the weights.
     """
 
@@ -26,14 +40,29 @@ class TextCard:
     dim: int
     max_tokens: int
     params_m: float
-    sources: tuple[WeightsSource, ...]
+    pooling: Literal["mean", "pooler", "projected"]
+    lowercase: bool
     default_weights: str
-    companions: tuple[str, ...]
+    bert: Mapping[str, Any] = field(default_factory=dict)
+    projection: tuple[int, ...] = ()
+    sources: tuple[WeightsSource, ...] = ()
+    twin: str | None = None
+    companions: tuple[str, ...] = ("vocab.txt",)
+
+    @property
+    def is_twin(self) -> bool:
+        """Whether this is a small stand-in without published weights."""
+        return not self.sources
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Every value ``BackboneRef.weights`` may have for this card."""
-        return tuple(source.tag for source in self.sources)
+        return tuple(source.tag for source in self.sources) or (TWIN,)
+
+    @property
+    def ignored_keys(self) -> tuple[str, ...]:
+        """What a published file has and the encoder has not."""
+        return _NOT_THE_ENCODER if self.pooling == "pooler" else (*_NOT_THE_ENCODER, _POOLER)
 
     def source(self, tag: str) -> WeightsSource:
         """Return the published weights of a tag.
@@ -50,7 +79,15 @@ MINILM = TextCard(
     architecture="all-MiniLM-L6-v2",
     dim=384,
     max_tokens=256,
-    params_m=22.7,
+    params_m=22.6,
+    pooling="mean",
+    lowercase=True,
+    bert={
+        "vocab_size": 30522,
+        "hidden_size": 384,
+        "num_hidden_layers": 6,
+        "intermediate_size": 1536,
+    },
     sources=(
         WeightsSource(
             tag="sentence_pairs",
@@ -65,10 +102,139 @@ MINILM = TextCard(
         ),
     ),
     default_weights="sentence_pairs",
-    companions=("config.json", "tokenizer.json", "tokenizer_config.json"),
+    twin="minilm_twin",
 )
 
-TEXT_CARDS: Mapping[str, TextCard] = MappingProxyType({MINILM.name: MINILM})
+
+def _on_the_hub(tag: str, origin: str, licence: str, trained_on: str) -> WeightsSource:
+    return WeightsSource(
+        tag=tag,
+        kind="hub",
+        origin=origin,
+        filename="pytorch_model.bin",
+        sha256=None,
+        licence=licence,
+        trained_on=trained_on,
+        where=f"{origin} on the hub: pytorch_model.bin and vocab.txt",
+    )
+
+
+BIOBERT = TextCard(
+    name="biobert",
+    title="BioBERT v1.1",
+    architecture="bert-base-cased",
+    dim=768,
+    max_tokens=512,
+    params_m=108.3,
+    pooling="pooler",
+    lowercase=False,
+    bert={"vocab_size": 28996},
+    sources=(
+        _on_the_hub(
+            "pubmed",
+            "dmis-lab/biobert-base-cased-v1.1",
+            "Apache-2.0 (repository of the authors)",
+            "PubMed abstracts, from BERT-base",
+        ),
+    ),
+    default_weights="pubmed",
+    twin="biobert_twin",
+)
+
+BIOBERT_SQUAD = replace(
+    BIOBERT,
+    name="biobert_squad",
+    title="BioBERT v1.1, SQuAD",
+    sources=(
+        _on_the_hub(
+            "squad",
+            "dmis-lab/biobert-base-cased-v1.1-squad",
+            "Apache-2.0 (repository of the authors)",
+            "PubMed abstracts, then the questions of SQuAD v1.1",
+        ),
+    ),
+    default_weights="squad",
+    twin="biobert_squad_twin",
+)
+
+BIO_CLINICALBERT = replace(
+    BIOBERT,
+    name="bio_clinicalbert",
+    title="Bio_ClinicalBERT",
+    sources=(
+        _on_the_hub(
+            "mimic",
+            "emilyalsentzer/Bio_ClinicalBERT",
+            "MIT",
+            "notes of MIMIC-III, from BioBERT",
+        ),
+    ),
+    default_weights="mimic",
+    twin="bio_clinicalbert_twin",
+)
+
+BIOMED_CLIP_TEXT = TextCard(
+    name="biomed_clip_text",
+    title="PubMedBERT of BiomedCLIP",
+    architecture="bert-base-uncased",
+    dim=512,
+    max_tokens=256,
+    params_m=109.7,
+    pooling="projected",
+    lowercase=True,
+    bert={"vocab_size": 30522},
+    projection=(640, 512),
+    sources=(
+        WeightsSource(
+            tag="pmc15m",
+            kind="hub",
+            origin="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+            filename="open_clip_pytorch_model.bin",
+            sha256=None,
+            licence="MIT",
+            trained_on="15 million pictures and captions of PubMed Central, from PubMedBERT",
+            where="Microsoft on the hub: open_clip_pytorch_model.bin and vocab.txt",
+            prefix="text.",
+        ),
+    ),
+    default_weights="pmc15m",
+    twin="biomed_clip_text_twin",
+)
+
+# As wide as the image towers of the twins they meet, deep enough to mix words; with BERT's own
+# spread of 0.02 so small and untrained a network would give all texts one and the same vector.
+_TINY = {
+    "hidden_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 192,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.3,
+}
+
+
+def _twin(card: TextCard) -> TextCard:
+    return replace(
+        card,
+        name=f"{card.name}_twin",
+        title=f"{card.title} (twin)",
+        dim=64 if card.projection else 96,
+        max_tokens=128,
+        params_m=0.2,
+        bert=_TINY,
+        projection=(80, 64) if card.projection else (),
+        sources=(),
+        default_weights=TWIN,
+        twin=None,
+        companions=(),
+    )
+
+
+_REAL = (MINILM, BIOBERT, BIOBERT_SQUAD, BIO_CLINICALBERT, BIOMED_CLIP_TEXT)
+
+TEXT_CARDS: Mapping[str, TextCard] = MappingProxyType(
+    {card.name: card for card in (*_REAL, *map(_twin, _REAL))}
+)
 
 
 def get_text_card(name: str) -> TextCard:

@@ -23,6 +23,10 @@ _TRANSFER_VERSION = 1
 """Raised when the same weights and transfer level would give other numbers."""
 
 
+_TEXT_TWIN_VERSION = 1
+"""Raised when the same card of a text encoder's twin would give other numbers."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightsStatus:
     """What is known about the weights of one reference on this machine.
@@ -95,9 +99,22 @@ def _check_transfer(ref: BackboneRef, level: int, card: BackboneCard | TextCard)
 def _whole_status(
     ref: BackboneRef, card: BackboneCard | TextCard, locations: Locations
 ) -> WeightsStatus:
-    if ref.weights in (RANDOM, TWIN) and isinstance(card, BackboneCard):
+    if ref.weights in (RANDOM, TWIN):
         return _made_status(ref, card, locations)
-    return _published_status(ref, card.source(ref.weights), locations)
+    found = _published_status(ref, card.source(ref.weights), locations)
+    if found.path is not None and isinstance(card, TextCard):
+        return _with_companions(found, found.path.parent, card)
+    return found
+
+
+def _with_companions(status: WeightsStatus, folder: Path, card: TextCard) -> WeightsStatus:
+    """Return a status that is present only where the files beside the weights are."""
+    missing = [name for name in card.companions if not (folder / name).is_file()]
+    if not missing:
+        return status
+    source = card.source(status.ref.weights)
+    reason = f"'{card.name}': {folder} lacks {', '.join(missing)}. Source: {source.where}"
+    return replace(status, present=False, reason=reason)
 
 
 def require_weights(ref: BackboneRef, locations: Locations) -> WeightsStatus:
@@ -121,7 +138,7 @@ def fetch_weights(ref: BackboneRef, locations: Locations) -> Path | None:
     status = weights_status(ref, locations)
     source = None if status.kind != "real" else _card(ref.card).source(ref.weights)
     if not status.present and source and source.kind == "hub" and locations.hub == "online":
-        _download(source)
+        _download(source, _card(ref.card))
     return require_weights(ref, locations).path
 
 
@@ -132,9 +149,13 @@ def _card(name: str) -> BackboneCard | TextCard:
     return cards[name]
 
 
-def _made_status(ref: BackboneRef, card: BackboneCard, locations: Locations) -> WeightsStatus:
+def _made_status(
+    ref: BackboneRef, card: BackboneCard | TextCard, locations: Locations
+) -> WeightsStatus:
     """Return the status of weights that are drawn or trained here, known without doing it."""
     twin = ref.weights == TWIN
+    if isinstance(card, TextCard):
+        return _drawn_text_status(ref, card)
     identity: Any = [card.name, card.architecture, card.overrides, RANDOM]
     return WeightsStatus(
         ref=ref,
@@ -143,6 +164,18 @@ def _made_status(ref: BackboneRef, card: BackboneCard, locations: Locations) -> 
         path=None,
         present=True,
         reason="trained on generated pictures when first needed" if twin else "drawn from a seed",
+    )
+
+
+def _drawn_text_status(ref: BackboneRef, card: TextCard) -> WeightsStatus:
+    identity: Any = [card.name, card.architecture, card.bert, card.projection, _TEXT_TWIN_VERSION]
+    return WeightsStatus(
+        ref=ref,
+        kind="twin",
+        digest=digest(identity),
+        path=None,
+        present=True,
+        reason="drawn from the card's name",
     )
 
 
@@ -203,16 +236,16 @@ def _in_hub_cache(source: WeightsSource) -> Path | None:
     return Path(cached) if isinstance(cached, str) else None
 
 
-def _download(source: WeightsSource) -> None:
+def _download(source: WeightsSource, card: BackboneCard | TextCard) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        hf_hub_download(source.origin, source.filename)
-    except (HfHubHTTPError, OSError) as error:
-        raise WeightsError(
-            f"{source.origin}/{source.filename} cannot be fetched: {error}"
-        ) from None
+    beside = card.companions if isinstance(card, TextCard) else ()
+    for filename in (source.filename, *beside):
+        try:
+            hf_hub_download(source.origin, filename)
+        except (HfHubHTTPError, OSError) as error:
+            raise WeightsError(f"{source.origin}/{filename} cannot be fetched: {error}") from None
 
 
 def _how_to_get(ref: BackboneRef, source: WeightsSource, locations: Locations) -> str:

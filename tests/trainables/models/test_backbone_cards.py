@@ -36,7 +36,7 @@ def test_unknown_backbone_names_the_near_one():
 
 def test_unknown_text_encoder_names_the_known_ones():
     with pytest.raises(SelectionError, match="minilm"):
-        get_text_card("bert")
+        get_text_card("word2vec")
 
 
 def test_unknown_tag_names_the_near_one():

@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from trainables.config import BackboneRef
 from trainables.errors import WeightsError
@@ -40,9 +41,16 @@ def test_no_text_gives_no_vector(encoder):
     assert encoder.encode_texts([]).shape == (0, 384)
 
 
+def test_ids_are_those_of_the_library_s_own_tokenizer(encoder, locations):
+    folder = weights_status(REF, locations).path.parent
+    library = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    texts = [*TEXTS, "Drusen, naïve; A.B. 3.5mm (OD)"]
+    assert encoder.tokens(texts)["input_ids"].tolist() == library(texts, padding=True)["input_ids"]
+
+
 def test_incomplete_folder_is_named(locations):
     folder = locations.weights / "minilm"
     folder.mkdir(parents=True)
     shutil.copy(weights_status(REF, locations).path, folder)
-    with pytest.raises(WeightsError, match=r"lacks config\.json, tokenizer\.json"):
+    with pytest.raises(WeightsError, match=r"lacks vocab\.txt"):
         create_text_encoder(REF, locations)
