@@ -75,6 +75,7 @@ def twin_weights(card: BackboneCard, build: Build, locations: Locations) -> Path
 
 
 def _pretrain(backbone: Backbone, recipe: TwinRecipe, locations: Locations) -> Backbone:
+    _spread_linears(backbone)
     images = load_split(DataRef(name=SOURCE_DATA, limit=recipe.pictures), "train", locations)
     x_nchw = _transform(backbone).build()(images.images(range(len(images))))
     labels_n = torch.from_numpy(images.labels)
@@ -93,6 +94,18 @@ def _pretrain(backbone: Backbone, recipe: TwinRecipe, locations: Locations) -> B
         schedule.step()
     _settle_norms(backbone, x_nchw[:_SETTLING_PICTURES])
     return backbone
+
+
+def _spread_linears(backbone: Backbone) -> None:
+    """Draw linear layers anew so that their output is about as large as their input.
+
+    The libraries draw with an sd of 0.02, which suits widths of hundreds. At the width of a twin a
+    block then adds next to nothing, and a few hundred steps are spent on getting it to work.
+    """
+    for module in backbone.modules():
+        if isinstance(module, nn.Linear):
+            sd = module.in_features**-0.5
+            nn.init.trunc_normal_(module.weight, std=sd, a=-2 * sd, b=2 * sd)
 
 
 def _settle_norms(backbone: Backbone, x_nchw: Tensor) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SOURCE_DATA = "imagenet_twin"
 """The data set that twins are pretrained on."""
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same card, data and recipe would give other weights."""
 
 
@@ -38,8 +38,8 @@ class TwinRecipe:
     weight_decay: float = 0.05
 
 
-CONVOLUTIONAL = TwinRecipe(pictures=2000, epochs=2, batch_size=50, lr=2e-3)
-TRANSFORMER = TwinRecipe(pictures=2000, epochs=2, batch_size=25, lr=1e-3)
+CONVOLUTIONAL = TwinRecipe(pictures=3000, epochs=4, batch_size=50, lr=2e-3)
+TRANSFORMER = TwinRecipe(pictures=3000, epochs=4, batch_size=25, lr=2e-3)
 
 # SEEM's FocalNet is built of their parts, but for attention, and learns at their pace.
 _TRANSFORMERS = ("deit", "swin", "clip", "dinov2", "sam", "blip", "seem")

@@ -2,11 +2,15 @@
 
 import dataclasses
 import shutil
+import statistics
 
 import pytest
 import torch
+from torch import nn
 
+from trainables import classify
 from trainables.config import BackboneRef, DataRef
+from trainables.context import Context
 from trainables.data.artifact_store import ArtifactStore
 from trainables.data.open import load_split
 from trainables.data.transforms import EvalTransform
@@ -15,6 +19,9 @@ from trainables.models.factory import create_backbone
 from trainables.models.weights import weights_status
 
 TWIN = BackboneRef(card="efficientnet_lite0_twin", weights="twin")
+
+# Read before the suite makes pretraining hasty.
+FULL_RECIPE = twin_recipe.TRANSFORMER
 
 
 @pytest.fixture
@@ -89,3 +96,43 @@ def test_training_brings_pictures_of_a_class_together(locations_with_pictures, m
         for tag in ("twin", "random")
     )
     assert twin > random + 0.2
+
+
+def test_linear_layers_start_with_a_spread_that_suits_their_width(
+    locations_with_pictures, monkeypatch
+):
+    untrained = twin_recipe.TwinRecipe(pictures=20, epochs=1, batch_size=20, lr=1e-9)
+    monkeypatch.setattr(twin_recipe, "TRANSFORMER", untrained)
+    ref = BackboneRef(card="deit_t_twin", weights="twin")
+    linears = [
+        module
+        for module in create_backbone(ref, locations_with_pictures, seed=0).modules()
+        if isinstance(module, nn.Linear)
+    ]
+    assert len(linears) == 16
+    for linear in linears:
+        # A normal distribution cut at two sd has 0.88 of its sd.
+        spread = float(linear.weight.detach().std()) * linear.in_features**0.5
+        assert spread == pytest.approx(0.88, abs=0.03)
+
+
+@pytest.mark.slow
+def test_fine_tuning_from_twin_weights_beats_random_init(
+    locations_with_pictures, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(twin_recipe, "TRANSFORMER", FULL_RECIPE)
+
+    def mean_auc(weights: str) -> float:
+        config = classify.Config(
+            backbone=BackboneRef(card="swin_t_twin", weights=weights),
+            data=DataRef(name="isic2019_twin", limit=300),
+            epochs=4,
+            batch_size=16,
+        )
+        contexts = [
+            Context.local(tmp_path / f"{weights}_{seed}", locations_with_pictures, seed=seed)
+            for seed in range(2)
+        ]
+        return statistics.mean(classify.run(config, context)["test/auc"] for context in contexts)
+
+    assert mean_auc("twin") > mean_auc("random") + 0.03
