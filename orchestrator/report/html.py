@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.report import number
 from orchestrator.report.page_figure import PageFigure
@@ -16,6 +16,9 @@ from orchestrator.report.results import CellResult, DataSource, StudyResults, We
 from orchestrator.report.table import INTERVALS, LEGEND, Table, header_spans
 from orchestrator.selection import Selection
 from search_spaces.study import Study
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _FEW = 30
 """Cells that are listed at once; more are folded by experiment."""
@@ -53,18 +56,9 @@ def report_page(
         study_figures: experiment -> its figures; under the empty name, those of the study.
         cell_figures: cell id -> its figures.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("orchestrator.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html.jinja")
-    return template.render(
+    return _template().render(
         study=study,
         results=results,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -98,6 +92,19 @@ def _dates(results: StudyResults) -> str:
 
 def _day(t_ms: int) -> str:
     return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("orchestrator.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja")
 
 
 def _groups(
