@@ -51,7 +51,7 @@ def pages(grid: Sequence[Factor], named: Sequence[str], panels: Sequence[str]) -
     found = []
     for combination in itertools.product(*(f.levels for f in others)):
         levels = {f.name: level for f, level in zip(others, combination, strict=True)}
-        titles = [f.title(levels[f.name]) for f in others if len(f.levels) > 1]
+        titles = [f"{f.name} {f.title(levels[f.name])}" for f in others if len(f.levels) > 1]
         facets = tuple(_facets(rows, columns, levels))
         found.append(Page(levels=levels, titles=tuple(titles), facets=facets))
     return found

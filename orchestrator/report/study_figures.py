@@ -141,7 +141,7 @@ def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> 
 
 def _stamp(figure: Figure, labels: Sequence[str]) -> Figure:
     """Write below a figure what its numbers stand on, because its file may travel alone."""
-    lines = [figure.get_supxlabel(), "; ".join(f"{label}: {LEGEND[label]}" for label in labels)]
+    lines = [figure.get_supxlabel(), *(f"{label}: {LEGEND[label]}" for label in labels)]
     figure.supxlabel("\n".join(filter(None, lines)), fontsize=SMALL)
     return figure
 
