@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainables.context import Context, NonFiniteLossError
 from trainables.data.image_set import ImageSet
-from trainables.data.transforms import EvalTransform
+from trainables.data.transforms import EvalTransform, TrainTransform
 from trainables.engine.batches import image_batches
 from trainables.engine.config import Precision
 from trainables.engine.distributed import gather_rows, shard
@@ -20,7 +20,7 @@ from trainables.engine.precision import autocast
 def predict_logits(
     model: nn.Module,
     images: ImageSet,
-    transform: EvalTransform,
+    transform: EvalTransform | TrainTransform,
     batch_size: int,
     precision: Precision,
     context: Context,

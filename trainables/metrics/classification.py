@@ -5,7 +5,8 @@ Legend: n cases, k classes. Rules for what is not decided by the definitions:
 * a class without a case has no recall and no AUC: balanced accuracy and ``auc`` are means over the
   classes that have them;
 * F1, ``precision_macro`` and ``recall_macro`` count the classes that occur in the labels or in the
-  predictions, at 0 where nothing is to be divided by;
+  predictions, at 0 where nothing is to be divided by; ``macro_f1_fixed`` counts every class, so a
+  class without a case costs 1 / k;
 * ``auc`` is NaN when no class has both positive and negative cases;
 * ``roc_auc`` is what Matsoukas et al. (CVPR 2022) report: one against one for more than two
   classes, and 0.5 where it is undefined (a class without a case, a label with one value only);
@@ -33,8 +34,9 @@ def classification_metrics(
     """Return the metrics of one task.
 
     All: accuracy, balanced_accuracy, macro_f1, kappa (quadratic weights), auc, precision_macro,
-    recall_macro, roc_auc. Multiclass: cohen_kappa (no weights). Multilabel: subset_accuracy (every
-    label right), mean_ap (average precision, 0 for a label without positives).
+    recall_macro, roc_auc. Multiclass: cohen_kappa (no weights), macro_f1_fixed (mean over all
+    classes), weighted_f1 (weighted by cases). Multilabel: subset_accuracy (every label right),
+    mean_ap (average precision, 0 for a label without positives).
 
     Args:
         logits_nk: scores before softmax (multiclass) or sigmoid (multilabel).
@@ -189,6 +191,8 @@ def _decisions(truth: Array, predicted: Array, classes: int) -> dict[str, float]
         "precision_macro": float(precision_k[occurs].mean()),
         "recall_macro": float(recall_k[occurs].mean()),
         "macro_f1": float(f1_k[occurs].mean()),
+        "macro_f1_fixed": float(f1_k.mean()),
+        "weighted_f1": float((f1_k * cases_k).sum() / cases_k.sum()),
         "kappa": quadratic_kappa(truth, predicted, classes),
     }
 
