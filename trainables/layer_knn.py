@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from trainables.analyses.analysis_config import check_analysis
+from trainables.analyses.analysis_config import check_analysis, check_vote
 from trainables.config import DataRef
 from trainables.context import Context
 from trainables.errors import ConfigError
@@ -43,10 +43,7 @@ class Config:
         check_analysis(self)
         if self.state not in ("trained", "initial"):
             raise ConfigError(f"state must be trained or initial, got '{self.state}'")
-        if self.k < 1:
-            raise ConfigError(f"k must be >= 1, got {self.k}")
-        if not self.temperature > 0:
-            raise ConfigError(f"temperature must be > 0, got {self.temperature}")
+        check_vote(self.k, self.temperature)
 
 
 def run(config: Config, context: Context) -> dict[str, float]:

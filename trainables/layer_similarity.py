@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from trainables.analyses.analysis_config import LEAST_PICTURES, check_analysis
+from trainables.analyses.analysis_config import Aggregate, check_analysis, check_pictures
 from trainables.config import DataRef
 from trainables.context import Context
 from trainables.errors import ConfigError
@@ -16,7 +16,7 @@ from trainables.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """CKA of all pairs of layers on the test pictures, a mean over batches.
+    """CKA of all pairs of layers on the test pictures, from batches.
 
     Args:
         data: what the models were trained on.
@@ -25,6 +25,8 @@ class Config:
         selection_metric: the validation metric that training chose the model by.
         compare: with the model's own initial state, or with the trained model of the input
             ``other``.
+        aggregate: 'mean' is the mean of the batches' CKA, as in the paper; 'hsic' sums the terms of
+            CKA over batches before it divides, so that the size of a batch matters less.
     """
 
     trainable: ClassVar[str] = "layer_similarity"
@@ -34,16 +36,15 @@ class Config:
     selection_metric: str
     batch_size: int = 64
     compare: Literal["initial", "other"] = "initial"
+    aggregate: Aggregate = "mean"
 
     def __post_init__(self) -> None:
         check_analysis(self)
-        if self.batch_size < LEAST_PICTURES:
-            raise ConfigError(
-                f"batch_size must be >= {LEAST_PICTURES}, the fewest pictures that CKA is defined "
-                f"for, got {self.batch_size}"
-            )
+        check_pictures(self.batch_size)
         if self.compare not in ("initial", "other"):
             raise ConfigError(f"compare must be initial or other, got '{self.compare}'")
+        if self.aggregate not in ("mean", "hsic"):
+            raise ConfigError(f"aggregate must be mean or hsic, got '{self.aggregate}'")
 
 
 def run(config: Config, context: Context) -> dict[str, float]:

@@ -15,6 +15,9 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
     {
         "classify": "trainables.classify",
         "data_distance": "trainables.data_distance",
+        "embedding_knn": "trainables.embedding_knn",
+        "embedding_similarity": "trainables.embedding_similarity",
+        "generalise": "trainables.generalise",
         "knn": "trainables.knn",
         "layer_knn": "trainables.layer_knn",
         "layer_reinit": "trainables.layer_reinit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from check_trainable import (
 from trainables import (
     classify,
     data_distance,
+    embedding_knn,
+    embedding_similarity,
+    generalise,
     knn,
     layer_knn,
     layer_reinit,
@@ -33,6 +37,7 @@ from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
 from trainables.data.augmentation import Augmentation
 from trainables.engine.config import OptimizerConfig, ScheduleConfig
+from trainables.generalisation.config import MethodConfig
 from trainables.models.head_config import HeadConfig
 from trainables.registry import TRAINABLES
 
@@ -142,6 +147,40 @@ CASES = {
         ),
         objective="val/fid",
         measures=("fid", "n", "n_reference"),
+    ),
+    "generalise": Case(
+        config=generalise.Config(
+            # State beside the weights: weights of domains.
+            method=MethodConfig(name="group_dro", backbone=RANDOM, dropout=0.1),
+            data=DataRef(name="fundus", limit=40),
+            source_domains=("camera_0", "camera_1"),
+            test_domains=("camera_2",),
+            steps=4,
+            checkpoint_every=2,
+            batch_size=4,
+            image_size_px=40,
+            optimizer=OptimizerConfig(name="adam", lr=1e-2),
+            clip_norm=1.0,
+        ),
+        objective="val/macro_f1_fixed",
+        steps=3,
+        analyses=("test_all", "oracle", "oracle_val"),
+    ),
+    "embedding_knn": Case(
+        config=embedding_knn.Config(data=DATA, selection_metric="val/accuracy", batch_size=8, k=3),
+        inputs=TRAINED,
+    ),
+    "embedding_similarity": Case(
+        config=embedding_similarity.Config(
+            data=DATA, selection_metric="val/accuracy", batch_size=8
+        ),
+        analyses=("cka",),
+        inputs={
+            "model": TRAINED["model"],
+            "other": dataclasses.replace(
+                TRAINED["model"], backbone=BackboneRef(card="deit_t_twin"), image_size_px=32
+            ),
+        },
     ),
     "layer_knn": Case(
         config=layer_knn.Config(data=DATA, selection_metric="val/accuracy", batch_size=8, k=3),

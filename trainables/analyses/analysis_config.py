@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from trainables.config import DataRef
 from trainables.errors import ConfigError
 
 LEAST_PICTURES = 4
 """That CKA is defined for: with three every centred Gram matrix vanishes."""
+
+Aggregate = Literal["mean", "hsic"]
+"""What is made of batches: the mean of their CKA, or the CKA of HSIC summed over them."""
 
 _VALIDATION = "val/"
 
@@ -45,6 +48,31 @@ def check_analysis(config: AnalysisConfig) -> None:
         raise ConfigError(
             f"selection_metric must be a '{_VALIDATION}' metric, got '{config.selection_metric}'"
         )
+
+
+def check_pictures(batch_size: int) -> None:
+    """Make sure that CKA is defined for a batch.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if batch_size < LEAST_PICTURES:
+        raise ConfigError(
+            f"batch_size must be >= {LEAST_PICTURES}, the fewest pictures that CKA is defined "
+            f"for, got {batch_size}"
+        )
+
+
+def check_vote(k: int, temperature: float) -> None:
+    """Make sure that neighbours can vote.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if k < 1:
+        raise ConfigError(f"k must be >= 1, got {k}")
+    if not temperature > 0:
+        raise ConfigError(f"temperature must be > 0, got {temperature}")
 
 
 def metric_name(config: AnalysisConfig) -> str:

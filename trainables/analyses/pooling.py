@@ -19,6 +19,11 @@ FeatureKind = Literal["all", "cls", "patches"]
 FEATURE_KINDS: tuple[FeatureKind, ...] = ("all", "cls", "patches")
 
 
+def kinds_of(layout: Layout) -> tuple[FeatureKind, ...]:
+    """Return the kinds of features that a layer of this layout has."""
+    return FEATURE_KINDS if layout == "class_tokens" else ("all",)
+
+
 def pool(output: Tensor, layout: Layout, n: int) -> Tensor:
     """Return one feature per picture: the mean over places or tokens.
 

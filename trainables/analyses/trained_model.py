@@ -20,7 +20,7 @@ from torch import Tensor
 
 from trainables.analyses.analysis_config import AnalysisConfig, metric_name
 from trainables.analyses.analysis_file import write_analysis
-from trainables.analyses.layers import analysed_layers
+from trainables.analyses.layers import Layer, analysed_layers
 from trainables.context import Context
 from trainables.data.card import Split
 from trainables.data.image_set import ImageSet
@@ -39,6 +39,9 @@ from trainables.models.heads import Classifier
 MODEL = "model"
 """Name of the input that every analysis has."""
 
+OTHER = "other"
+"""Name of the input that is compared with."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
@@ -54,7 +57,7 @@ def load_trained(context: Context, name: str = MODEL) -> Trained:
     """Load the classifier of an input.
 
     Raises:
-        ConfigError: the trial has no such input, or that has a head of several layers.
+        ConfigError: the trial has no such input.
         WeightsError: its folder holds no classifier.
     """
     if name not in context.inputs:
@@ -64,13 +67,23 @@ def load_trained(context: Context, name: str = MODEL) -> Trained:
         )
     folder = context.inputs[name]
     model, spec = load_classifier(folder, context.locations)
-    if spec.head.name != "linear":
-        raise ConfigError(
-            f"the model of input '{name}' in {folder} has head '{spec.head.name}': analyses by "
-            "layer know linear heads only"
-        )
     place(model, context.device)
     return Trained(input=name, folder=folder, model=model, spec=spec)
+
+
+def layers_of(trained: Trained) -> tuple[Layer, ...]:
+    """Return the layers of a model in network order, the head last.
+
+    Raises:
+        ConfigError: its head has several layers.
+        SelectionError: nobody has said what the layers of its family are.
+    """
+    if trained.spec.head.name != "linear":
+        raise ConfigError(
+            f"the model of input '{trained.input}' in {trained.folder} has head "
+            f"'{trained.spec.head.name}': analyses by layer know linear heads only"
+        )
+    return analysed_layers(trained.model.backbone)
 
 
 def initial_of(trained: Trained) -> Classifier:
@@ -88,16 +101,14 @@ class TrainedTask:
     """A trained model on the data it was trained for: one trial's work.
 
     Raises:
-        ConfigError: the trial has no input ``model``, or that has a head of several layers.
+        ConfigError: the trial has no input ``model``.
         WeightsError: that is no classifier.
-        SelectionError: nobody has said what the layers of its family are.
     """
 
     def __init__(self, config: AnalysisConfig, context: Context) -> None:
         self.config, self.context = config, context
         self.trained = load_trained(context)
         self.model, self.transform = self.trained.model, self.trained.spec.transform
-        self.layers = analysed_layers(self.model.backbone)
         self.metric = metric_name(config)
 
     def open(self, split: Split) -> ImageSet:
@@ -117,11 +128,16 @@ class TrainedTask:
         )
         return logits_nk
 
-    def batches(self, images: ImageSet) -> Iterator[Tensor]:
-        """Yield all pictures in order as normalised x_nchw on the device."""
+    def batches(self, images: ImageSet, seen_by: Trained | None = None) -> Iterator[Tensor]:
+        """Yield all pictures in order as normalised x_nchw on the device.
+
+        Args:
+            seen_by: the model they are normalised for, if it is another one.
+        """
+        spec = (seen_by or self.trained).spec
         index_batches = torch.split(torch.arange(len(images)), self.config.batch_size)
         for batch in image_batches(
-            images, self.transform, index_batches, self.context.device, self.context.loader_workers
+            images, spec.transform, index_batches, self.context.device, self.context.loader_workers
         ):
             yield batch.x_nchw
 

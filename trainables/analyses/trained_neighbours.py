@@ -5,15 +5,21 @@ Legend: n pictures, c classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from trainables.analyses.layers import POOLED, numbered
-from trainables.analyses.layerwise_knn import Vote, layer_features, layerwise_probabilities
+from trainables.analyses.layers import POOLED, Layer, numbered
+from trainables.analyses.layerwise_knn import (
+    LayerTensors,
+    Vote,
+    layer_features,
+    layerwise_probabilities,
+)
 from trainables.analyses.pooling import FeatureKind
-from trainables.analyses.trained_model import TrainedTask
+from trainables.analyses.trained_model import TrainedTask, layers_of
 from trainables.context import Context
 from trainables.data.card import Task
 from trainables.data.image_set import ImageSet
@@ -33,13 +39,22 @@ Values = dict[str, dict[FeatureKind, dict[str, float]]]
 def analyse(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.layer_knn.run` promises."""
     task = TrainedTask(config, context)
+    layers = layers_of(task.trained)
     task.report()
     if not context.final:
         return {}
     if config.state == "initial":
         set_to_initial(task.model, task.trained.folder)
     test = task.open("test")
-    values, pooled_nc = _neighbours(config, task, test)
+    vote = Vote(
+        task=test.task,
+        classes=len(test.classes),
+        k=config.k,
+        temperature=config.temperature,
+        strict=config.strict,
+    )
+    votes = votes_by_layer(task, (*layers, POOLED), vote, test)
+    values = _values(votes, numbered(layers) | {POOLED.name: POOLED.name}, test)
     whole = values[POOLED.name]["all"]
     numbers = {
         f"knn/{layer}/{kind}": metrics[task.metric]
@@ -48,7 +63,7 @@ def analyse(config: Config, context: Context) -> dict[str, float]:
         if layer != POOLED.name
     }
     numbers[f"knn/{POOLED.name}"] = whole[task.metric]
-    found = task.headline(test, share_logits(pooled_nc, test.task), whole)
+    found = task.headline(test, share_logits(votes[POOLED.name]["all"], test.task), whole)
     return found | task.write({"layers": values, "state": config.state}, numbers, _UNDEFINED)
 
 
@@ -59,28 +74,22 @@ def share_logits(shares_nc: Tensor, task: Task) -> Tensor:
     return shares_nc.clamp_min(_LEAST_SHARE).log()
 
 
-def _neighbours(config: Config, task: TrainedTask, test: ImageSet) -> tuple[Values, Tensor]:
-    """Return the metrics of every layer, and the votes by the backbone's feature."""
-    layers = (*task.layers, POOLED)
+def votes_by_layer(
+    task: TrainedTask, layers: Sequence[Layer], vote: Vote, test: ImageSet
+) -> LayerTensors:
+    """Return the shares of the vote of all training pictures on test pictures, (n, c)."""
     train = task.open("train")
-    vote = Vote(
-        task=test.task,
-        classes=len(test.classes),
-        k=config.k,
-        temperature=config.temperature,
-        strict=config.strict,
-    )
     bank = layer_features(task.model, layers, task.batches(train))
     queries = layer_features(task.model, layers, task.batches(test))
-    votes = layerwise_probabilities(
-        bank, torch.from_numpy(train.labels), queries, vote, task.context.device
-    )
-    names = numbered(task.layers) | {POOLED.name: POOLED.name}
-    values: Values = {
+    labels = torch.from_numpy(train.labels)
+    return layerwise_probabilities(bank, labels, queries, vote, task.context.device)
+
+
+def _values(votes: LayerTensors, names: Mapping[str, str], test: ImageSet) -> Values:
+    return {
         names[layer]: {
             kind: probability_metrics(shares_nc.numpy(), test.labels, test.task)
             for kind, shares_nc in kinds.items()
         }
         for layer, kinds in votes.items()
     }
-    return values, votes[POOLED.name]["all"]

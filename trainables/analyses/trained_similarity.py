@@ -7,13 +7,15 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from trainables.analyses.cka import WITHIN, Pair, Similarity, layer_similarity
-from trainables.analyses.layers import HEAD, Layer, analysed_layers, numbered
+from trainables.analyses.layers import HEAD, Layer, numbered
 from trainables.analyses.trained_model import (
     MODEL,
+    OTHER,
     Trained,
     TrainedTask,
     check_classes,
     initial_of,
+    layers_of,
     load_trained,
 )
 from trainables.context import Context
@@ -24,9 +26,6 @@ from trainables.models.heads import Classifier
 if TYPE_CHECKING:
     from trainables.layer_similarity import Config
 
-OTHER = "other"
-"""Name of the input that is compared with."""
-
 # In the paper the model's weights were transferred, and of the other one their statistics only.
 _BETWEEN: Pair = ("wt", "st")
 _UNDEFINED = "all pictures of a batch have the same features at this layer"
@@ -35,13 +34,13 @@ _UNDEFINED = "all pictures of a batch have the same features at this layer"
 def analyse(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.layer_similarity.run` promises."""
     task = TrainedTask(config, context)
+    layers = [layer for layer in layers_of(task.trained) if layer.name != HEAD]
     task.report()
     if not context.final:
         return {}
     test = task.open("test")
     models, pairs = _compared(config, task, test)
-    layers = [layer for layer in task.layers if layer.name != HEAD]
-    similarity = layer_similarity(models, pairs, layers, task.batches(test))
+    similarity = layer_similarity(models, pairs, layers, task.batches(test), config.aggregate)
     # The pair of different models; the others compare a model with itself.
     pair = next((rows, columns) for rows, columns in pairs if rows != columns)
     diagonal = similarity[pair]["all"].diagonal().tolist()
@@ -78,7 +77,7 @@ def _check_same_kind(model: Trained, other: Trained) -> None:
 def _described(trained: Trained) -> dict[str, object]:
     backbone = trained.model.backbone
     # Cards have a fixed architecture, but blocks at their end may be left out.
-    architecture = f"{backbone.card.name} with {len(analysed_layers(backbone))} layers"
+    architecture = f"{backbone.card.name} with {len(layers_of(trained))} layers"
     return {"architecture": architecture, "transform": trained.spec.transform}
 
 

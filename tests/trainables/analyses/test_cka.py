@@ -11,8 +11,16 @@ import torch
 from analysed_networks import SMALL, pictures, small_classifier
 from torch import Tensor, nn
 
+from trainables.analyses.analysis_config import Aggregate
 from trainables.analyses.capture import capture
-from trainables.analyses.cka import WITHIN, centre, layer_similarity, unbiased_cka
+from trainables.analyses.cka import (
+    WITHIN,
+    centre,
+    hsic_gram,
+    layer_similarity,
+    summed_cka,
+    unbiased_cka,
+)
 from trainables.analyses.layers import Layer, analysed_layers
 from trainables.analyses.pooling import FEATURE_KINDS, flatten
 from trainables.context import Locations
@@ -68,6 +76,59 @@ def test_cka_equals_loops(n: int) -> None:
     assert unbiased_cka(x, y) == pytest.approx(cka_by_loops(x.numpy(), y.numpy()), rel=1e-9)
 
 
+def hsic_by_traces(x: Array, y: Array) -> float:
+    """Return the estimator with its divisor, from products of matrices with zeroed diagonals."""
+    k, l = x @ x.T, y @ y.T  # noqa: E741
+    np.fill_diagonal(k, 0)
+    np.fill_diagonal(l, 0)
+    n, one = len(k), np.ones(len(k))
+    products = (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2))
+    chained = 2 / (n - 2) * (one @ k @ l @ one)
+    return float((np.trace(k @ l) + products - chained) / (n * (n - 3)))
+
+
+def cka_of_sums(batches: list[tuple[Array, Array]]) -> float:
+    xy = sum(hsic_by_traces(x, y) for x, y in batches)
+    xx = sum(hsic_by_traces(x, x) for x, _ in batches)
+    yy = sum(hsic_by_traces(y, y) for _, y in batches)
+    return float(xy / np.sqrt(xx * yy))
+
+
+@pytest.mark.parametrize("n", [4, 5, 9])
+def test_hsic_is_an_inner_product_of_grams(n: int) -> None:
+    x, y = normal(n, 3, seed=0) + 1, normal(n, 6, seed=1)
+    got = float((hsic_gram(x) * hsic_gram(y)).sum())
+    assert got == pytest.approx(hsic_by_traces(x.numpy(), y.numpy()), rel=1e-9)
+    by_loops = hsic_by_loops((x @ x.T).numpy(), (y @ y.T).numpy()) / (n * (n - 3))
+    assert got == pytest.approx(by_loops, rel=1e-9)
+
+
+def test_hsic_is_summed_over_batches_and_small_ones_are_left_out() -> None:
+    x = normal(15, 3, seed=0)
+    y = x @ normal(3, 5, seed=1) + normal(15, 5, seed=2)
+    batches = list(zip(x.split([8, 4, 3]), y.split([8, 4, 3]), strict=True))
+    expected = cka_of_sums([(a.numpy(), b.numpy()) for a, b in batches[:2]])
+    assert summed_cka(batches) == pytest.approx(expected, rel=1e-9)
+    mean = (unbiased_cka(*batches[0]) + unbiased_cka(*batches[1])) / 2
+    assert summed_cka(batches) != pytest.approx(mean, rel=1e-3)
+
+
+def test_one_batch_of_sums_is_plain_cka() -> None:
+    x, y = normal(9, 3, seed=0), normal(9, 6, seed=1)
+    assert summed_cka([(x, y)]) == pytest.approx(unbiased_cka(x, y), rel=1e-12)
+    assert summed_cka([(x, 3 * x + 1)] * 2) == pytest.approx(1)
+
+
+def test_sums_of_equal_features_are_not_defined() -> None:
+    x, same = normal(5, 3, seed=0), torch.zeros(5, 2)
+    assert np.isnan(summed_cka([(x, same)]))
+
+
+def test_sums_without_a_batch_are_refused() -> None:
+    with pytest.raises(DatasetError, match="at least 4 pictures"):
+        summed_cka([(normal(3, 2, seed=0), normal(3, 2, seed=1))])
+
+
 def test_centring_leaves_its_input_alone() -> None:
     gram = normal(5, 5, seed=0)
     before = gram.clone()
@@ -121,6 +182,57 @@ def test_layer_by_layer_similarity_conforms(golden: Callable[[str], Any]) -> Non
         assert list(found[rows, columns]) == list(FEATURE_KINDS)
         for kind, got in found[rows, columns].items():
             np.testing.assert_allclose(got.numpy(), expected[kind], atol=1e-6, err_msg=name)
+
+
+def test_layers_too_have_hsic_summed_over_batches(locations: Locations) -> None:
+    name = next(name for name in SMALL if "deit" in name)
+    a, b = (small_classifier(name, locations, seed).double() for seed in (0, 1))
+    layers = analysed_layers(a.backbone)[:3]
+    parts = pictures(a, 14).double().split([6, 5, 3])
+    found = layer_similarity({"wt": a, "st": b}, [("wt", "st")], layers, parts, "hsic")
+    paths = [layer.path for layer in layers]
+    seen = [[capture(model, paths, x) for x in parts[:2]] for model in (a, b)]
+    for kind, got in found["wt", "st"].items():
+        for i, row in enumerate(layers):
+            for j, column in enumerate(layers):
+                batches = [
+                    (
+                        flatten(one[row.path], row.layout, len(x)),
+                        flatten(two[column.path], column.layout, len(x)),
+                    )
+                    for x, one, two in zip(parts[:2], *seen, strict=True)
+                ]
+                both = all(kind in x and kind in y for x, y in batches)
+                expected = (
+                    cka_of_sums([(x[kind].numpy(), y[kind].numpy()) for x, y in batches])
+                    if both
+                    else 0
+                )
+                assert float(got[i, j]) == pytest.approx(expected, abs=1e-6), (kind, i, j)
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "hsic"])
+def test_a_layer_that_puts_out_one_thing_has_no_similarity(aggregate: Aggregate) -> None:
+    class Flat(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flat, self.whole = nn.Identity(), nn.Identity()
+
+        def forward(self, x_nd: Tensor) -> None:
+            self.flat(torch.zeros(len(x_nd), 2, 3))
+            self.whole(x_nd[:, None].expand(-1, 2, -1))
+
+    layers = [
+        Layer(name="flat", path="flat", kind="attn", layout="tokens"),
+        Layer(name="whole", path="whole", kind="attn", layout="class_tokens"),
+    ]
+    pair = ("trained", "trained")
+    found = layer_similarity(
+        {"trained": Flat()}, [pair], layers, [normal(6, 3, seed=0)] * 2, aggregate
+    )[pair]
+    nan = float("nan")
+    for kind, expected in {"all": [[nan, nan], [nan, 1]], "cls": [[0, 0], [0, 1]]}.items():
+        np.testing.assert_allclose(found[kind].numpy(), expected)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -353,14 +353,32 @@ def test_state_of_another_architecture_is_refused(
         analyse(CHANGE, model=folder)
 
 
+@pytest.mark.parametrize("config", EVERY, ids=lambda config: config.trainable)
 def test_head_of_several_layers_is_refused(
-    trained: Ran, shared_locations: Locations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Ran,
+    shared_locations: Locations,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: Any,
 ) -> None:
     model, spec = load_classifier(trained.artifacts, shared_locations)
     deep = dataclasses.replace(spec, head=HeadConfig(name="deit", backbone=spec.backbone))
     monkeypatch.setattr(trained_model, "load_classifier", lambda *_: (model, deep))
-    with pytest.raises(ConfigError, match="head 'deit'"):
-        run(CHANGE, tmp_path, shared_locations, {"model": trained.artifacts})
+    with pytest.raises(ConfigError, match=r"input 'model'.*head 'deit'"):
+        run(config, tmp_path, shared_locations, {"model": trained.artifacts})
+
+
+def test_another_model_with_a_head_of_several_layers_is_refused(
+    trained: Ran, shared_locations: Locations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, spec = load_classifier(trained.artifacts, shared_locations)
+    deep = dataclasses.replace(spec, head=HeadConfig(name="deit", backbone=spec.backbone))
+    specs = iter([spec, deep])
+    monkeypatch.setattr(trained_model, "load_classifier", lambda *_: (model, next(specs)))
+    config = dataclasses.replace(SIMILARITY, compare="other")
+    inputs = dict.fromkeys(("model", "other"), trained.artifacts)
+    with pytest.raises(ConfigError, match=r"input 'other'.*head 'deit'"):
+        run(config, tmp_path, shared_locations, inputs)
 
 
 def test_models_of_two_architectures_are_not_compared(analyse: Any, convolutional: Ran) -> None:
@@ -392,6 +410,7 @@ def test_unknown_selection_metric_is_refused(analyse: Any, metric: str) -> None:
         (KNN, {"state": "half"}),
         (SIMILARITY, {"batch_size": 3}),
         (SIMILARITY, {"compare": "itself"}),
+        (SIMILARITY, {"aggregate": "sum"}),
     ],
 )
 def test_configs_refuse_nonsense(config: Any, wrong: dict[str, Any]) -> None:

@@ -10,13 +10,21 @@ import torch
 from torch import distributed, multiprocessing
 from trained_cells import DATA, fine_tune
 
-from trainables import layer_knn, layer_reinit, layer_similarity
+from trainables import (
+    embedding_knn,
+    embedding_similarity,
+    layer_knn,
+    layer_reinit,
+    layer_similarity,
+)
 from trainables.context import Context, Locations
 from trainables.registry import load_trainable
 
 WORLD = 2
 COMMON = {"data": DATA, "selection_metric": "val/accuracy", "batch_size": 8}
 ANALYSES = (
+    embedding_knn.Config(**COMMON, k=5),
+    embedding_similarity.Config(**COMMON),
     layer_knn.Config(**COMMON, k=5),
     layer_reinit.Config(**COMMON),
     layer_similarity.Config(**COMMON),
@@ -33,7 +41,7 @@ def analyse(
     for config in ANALYSES:
         context = Context.local(folder / config.trainable, locations)
         context.rank, context.world_size = rank, world_size
-        context.inputs = {"model": model}
+        context.inputs = {"model": model, "other": model}
         context.send = lambda _step, metrics: found.append(
             {k: v for k, v in metrics.items() if k.startswith("val/")}
         )
