@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from orchestrator.report.curve_panels import draw_curves
@@ -110,6 +110,8 @@ def _draw(
         if panels:
             yield "", in_style(lambda: draw_curves(panels, "layer", bars=figure.bars))
     else:
+        # An artifact holds all of the matrices: it is fetched once.
+        results = replace(results, read_json=cache(results.read_json))
         for matrix in figure.matrices:
             found = matrix_panels(figure, matrix, experiment, page, results)
             if found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchestrator.report.number import mean_text, published_text, spread_text
@@ -49,7 +50,8 @@ def _rich_table(table: Table) -> RichTable:
     caption = ", ".join(table.metrics)
     if table.interval == "bootstrap":
         caption += f"; in brackets the {INTERVALS[table.interval]}"
-    if shared_n:
+        caption += f", n={shared_n}" if shared_n else " and n"
+    elif shared_n:
         caption += f"; ± is the sample sd over n={shared_n} replicates"
     shown = RichTable(
         title=Text(table.title, style="bold"),
@@ -69,12 +71,9 @@ def _rich_table(table: Table) -> RichTable:
 
 
 def _shared_n(table: Table) -> int | None:
-    """Return the n that every ± of the table has, so that it need be said only once."""
-    spreads = {
-        entry.statistic.n if entry.statistic.sd is not None else None
-        for entry in table.entries
-        if entry.statistic is not None
-    }
+    """Return the n that every spread of the table has, so that it need be said only once."""
+    statistics = [entry.statistic for entry in table.entries if entry.statistic is not None]
+    spreads = {None if s.sd is None and s.ci95_low is None else s.n for s in statistics}
     return spreads.pop() if len(spreads) == 1 else None
 
 
@@ -89,9 +88,18 @@ def _entry_text(entry: Entry | None, spread_is_named: bool) -> Text:
     else:
         text.append(mean_text(entry.statistic), style="bold")
         spread = spread_text(entry.statistic)
-        text.append(" " + (spread.partition(" (")[0] if spread_is_named else spread))
+        if spread_is_named:
+            spread = _without_n(spread)
+        text.append(f" {spread}")
         if entry.labels:
             text.append("\n" + " ".join(entry.labels), style="yellow")
     if entry.published is not None:
         text.append(f"\npaper {published_text(entry.published)}", style="cyan")
     return text
+
+
+def _without_n(spread: str) -> str:
+    """Return ``± 0.004`` of ``± 0.004 (sd, n=3)``, ``(1.0 to 1.1)`` of ``(1.0 to 1.1, n=3)``."""
+    if spread.startswith("("):
+        return re.sub(r", n=\d+\)$", ")", spread)
+    return spread.partition(" (")[0]

@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import math
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -196,7 +197,8 @@ def test_derived_tables_follow_their_experiment_everywhere() -> None:
     print_tables(found, study, console)
     shown = " ".join(console.export_text().split())
     assert "Gain from <transfer>" in shown
-    assert "percentile bootstrap" in shown
+    assert "percentile bootstrap over replicates, n=3" in shown
+    assert re.search(r"1\.477 \(1\.\d+ to 1\.\d+\) paper 1\.200", shown)
     assert "paper 1.200" in shown
     latex = table_latex(build_tables(found, study)[1])
     assert r"Gain from \textless{}transfer\textgreater{}" in latex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -231,6 +232,23 @@ def test_a_replicate_without_the_artifact_does_not_count() -> None:
     (panel,) = matrices({"1": artifact([[1.0, 0.0], [0.0, 1.0]])})
     np.testing.assert_allclose(panel.values, np.eye(2))
     assert matrices({}) == []
+
+
+def test_each_matrix_makes_a_figure_from_one_reading() -> None:
+    read: list[str] = []
+
+    def body(run: str, name: str) -> Any:
+        read.append(f"{run} {name}")
+        values = [[1.0, 0.1], [0.1, 1.0]]
+        return {"layers": ["x", "y"], "kind": {"all": {"a-b": values, "a-a": values}}}
+
+    both = dataclasses.replace(MATRIX, matrices=("a-b", "a-a"))
+    of = made.experiment("sim", {"model": ("vit", "cnn")}, figures=(both,))
+    one = made.cell("sim", {"model": "vit"}, made.accuracies(0.5, 0.5))
+    figures = drawn(made.results(one, read_json=body), made.study(of))
+    assert [figure.name for figure in figures] == ["m-a-b", "m-a-a"]
+    assert [figure.figure.get_supylabel() for figure in figures] == ["a", "a"]
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize(
