@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 from search_spaces.foundation_medical.grid import BASELINES, OTHER
 from search_spaces.medical_sets import metric, objective
 from search_spaces.space import FloatRange, Space
 from search_spaces.study import CellRef, Levels, Recipe, Scale
-from trainables import classify, layer_knn, layer_similarity
+from trainables import classify, embedding_knn, embedding_similarity, layer_similarity
 from trainables.config import BackboneRef, DataRef
 from trainables.data.augmentation import Augmentation
 from trainables.engine.config import OptimizerConfig, Precision, ScheduleConfig
@@ -142,11 +140,14 @@ def cut_after(levels: Levels) -> Recipe | None:
 
 
 def neighbours(levels: Levels) -> Recipe | None:
+    """Look at the model of the cell of ``grid`` with the same levels."""
     if levels["backbone"] in BASELINES and levels["head"] != "linear":
         return None
     goal = objective(levels["dataset"])
     return Recipe(
-        config=layer_knn.Config(data=DataRef(name=levels["dataset"]), selection_metric=goal.metric),
+        config=embedding_knn.Config(
+            data=DataRef(name=levels["dataset"]), selection_metric=goal.metric
+        ),
         objective=goal,
         metric=metric(levels["dataset"]),
         needs={"model": _trained(levels, levels["backbone"], levels["head"], levels["training"])},
@@ -154,21 +155,35 @@ def neighbours(levels: Levels) -> Recipe | None:
 
 
 def similar_to_pretrained(levels: Levels) -> Recipe:
-    """Every block before and after fine-tuning."""
-    needs = {"model": _trained(levels, levels["backbone"])}
-    return _similarity(levels["dataset"], "initial", needs)
+    """Every layer before and after fine-tuning."""
+    goal = objective(levels["dataset"])
+    return Recipe(
+        config=layer_similarity.Config(
+            data=DataRef(name=levels["dataset"]), selection_metric=goal.metric, aggregate="hsic"
+        ),
+        objective=goal,
+        metric="cka/mean",
+        needs={"model": _trained(levels, levels["backbone"])},
+    )
 
 
 def similar_to_other(levels: Levels) -> Recipe | None:
-    """The layers of two fine-tuned models, each pair once."""
+    """What the last layers of two fine-tuned models read, each pair once."""
     one, other = (OTHER.levels.index(levels[name]) for name in ("backbone", "other"))
     if one >= other:
         return None
-    needs = {
-        "model": _trained(levels, levels["backbone"]),
-        "other": _trained(levels, levels["other"]),
-    }
-    return _similarity(levels["dataset"], "other", needs)
+    goal = objective(levels["dataset"])
+    return Recipe(
+        config=embedding_similarity.Config(
+            data=DataRef(name=levels["dataset"]), selection_metric=goal.metric
+        ),
+        objective=goal,
+        metric="cka/last",
+        needs={
+            "model": _trained(levels, levels["backbone"]),
+            "other": _trained(levels, levels["other"]),
+        },
+    )
 
 
 def scaled(recipe: Recipe, scale: Scale) -> Recipe:
@@ -177,7 +192,7 @@ def scaled(recipe: Recipe, scale: Scale) -> Recipe:
     config = replace(
         recipe.config, data=replace(recipe.config.data, limit=SMOKE_PICTURES if smoke else 0)
     )
-    if isinstance(config, layer_knn.Config):
+    if isinstance(config, embedding_knn.Config):
         return replace(recipe, config=replace(config, k=TWIN_NEIGHBOURS))
     if not isinstance(config, classify.Config):
         return replace(recipe, config=config)
@@ -222,18 +237,4 @@ def _trained(
             "dataset": levels["dataset"],
             "profile": "paper",
         },
-    )
-
-
-def _similarity(
-    dataset: str, compare: Literal["initial", "other"], needs: Mapping[str, CellRef]
-) -> Recipe:
-    goal = objective(dataset)
-    return Recipe(
-        config=layer_similarity.Config(
-            data=DataRef(name=dataset), selection_metric=goal.metric, compare=compare
-        ),
-        objective=goal,
-        metric="cka/mean" if compare == "initial" else "cka/last",
-        needs=needs,
     )
