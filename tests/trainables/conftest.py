@@ -28,8 +28,7 @@ def hasty_twins() -> Iterator[None]:
     """Pretrain twins for a moment only: tests do not ask how good they are."""
     hasty = TwinRecipe(pictures=100, epochs=2, batch_size=20, lr=1e-3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(twin_recipe, "CONVOLUTIONAL", hasty)
-        patch.setattr(twin_recipe, "TRANSFORMER", hasty)
+        patch.setattr(twin_recipe, "RECIPE", hasty)
         yield
 
 

@@ -21,7 +21,7 @@ from trainables.models.weights import weights_status
 TWIN = BackboneRef(card="efficientnet_lite0_twin", weights="twin")
 
 # Read before the suite makes pretraining hasty.
-FULL_RECIPE = twin_recipe.TRANSFORMER
+FULL_RECIPE = twin_recipe.RECIPE
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_weights_are_trained_once_and_the_same_when_trained_again(locations_with
 
 def test_another_recipe_is_another_set_of_weights(locations, monkeypatch):
     before = weights_status(TWIN, locations).digest
-    longer = dataclasses.replace(twin_recipe.CONVOLUTIONAL, epochs=3)
-    monkeypatch.setattr(twin_recipe, "CONVOLUTIONAL", longer)
+    longer = dataclasses.replace(twin_recipe.RECIPE, epochs=3)
+    monkeypatch.setattr(twin_recipe, "RECIPE", longer)
     assert weights_status(TWIN, locations).digest != before
 
 
@@ -84,7 +84,7 @@ def own_neighbour_accuracy(backbone, images) -> float:
 
 def test_training_brings_pictures_of_a_class_together(locations_with_pictures, monkeypatch):
     recipe = twin_recipe.TwinRecipe(pictures=60, epochs=15, batch_size=20, lr=4e-3)
-    monkeypatch.setattr(twin_recipe, "CONVOLUTIONAL", recipe)
+    monkeypatch.setattr(twin_recipe, "RECIPE", recipe)
     seen = load_split(DataRef(name="imagenet_twin", limit=60), "train", locations_with_pictures)
     twin, random = (
         own_neighbour_accuracy(
@@ -102,7 +102,7 @@ def test_linear_layers_start_with_a_spread_that_suits_their_width(
     locations_with_pictures, monkeypatch
 ):
     untrained = twin_recipe.TwinRecipe(pictures=20, epochs=1, batch_size=20, lr=1e-9)
-    monkeypatch.setattr(twin_recipe, "TRANSFORMER", untrained)
+    monkeypatch.setattr(twin_recipe, "RECIPE", untrained)
     ref = BackboneRef(card="deit_t_twin", weights="twin")
     linears = [
         module
@@ -120,7 +120,7 @@ def test_linear_layers_start_with_a_spread_that_suits_their_width(
 def test_fine_tuning_from_twin_weights_beats_random_init(
     locations_with_pictures, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(twin_recipe, "TRANSFORMER", FULL_RECIPE)
+    monkeypatch.setattr(twin_recipe, "RECIPE", FULL_RECIPE)
 
     def mean_auc(weights: str) -> float:
         config = classify.Config(
