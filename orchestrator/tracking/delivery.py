@@ -27,7 +27,7 @@ from orchestrator.tracking.state import DeliveryState
 
 _STATUS: dict[str, RunStatus] = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _MAX_ARTIFACT = 5 * 1024**2  # bytes; weights stay in the storage, the store gets what is read
-_ARTIFACT_TYPES = {".json", ".parquet"}
+_ARTIFACT_TYPES = {".json", ".jsonl", ".parquet"}
 
 
 @dataclass(kw_only=True)

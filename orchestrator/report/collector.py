@@ -1,0 +1,182 @@
+"""Tables of DomainBed over logged values: one row per method and setting, one column per target.
+
+A number is the mean over repetitions. Its error is, as published, the standard deviation with n in
+the denominator over the root of n, a standard error that is too small by sqrt((n - 1) / n) and says
+nothing of how few repetitions there are; the interval by Student's t beside it does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+
+from orchestrator.domainbed_log import Job, LogMetric
+from orchestrator.report.model_selection import Rule, choose
+from orchestrator.report.statistics import Statistic, summarise
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialValue:
+    """What one repetition gives: the value at the record that was picked."""
+
+    trial_seed: int
+    value: float
+    step: int
+    job: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collected:
+    """A number of a table, as a fraction.
+
+    Args:
+        values: one per repetition, by ``trial_seed``.
+        error: standard error with n, not n - 1, in the denominator of the variance; None for n = 1.
+    """
+
+    values: tuple[float, ...]
+    statistic: Statistic
+    error: float | None
+
+    @property
+    def text(self) -> str:
+        """The number as DomainBed prints it, in percent: ``46.2 +/- 4.4``."""
+        mean = f"{100 * self.statistic.mean:.1f}"
+        return mean if self.error is None else f"{mean} +/- {100 * self.error:.1f}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowKey:
+    """What the numbers of a row share.
+
+    Args:
+        method, setting, origin: as of its jobs.
+        source: the one environment that was trained on; None where all but the target were.
+        environments: all that the data set has.
+    """
+
+    dataset: str
+    method: str
+    setting: str
+    source: int | None
+    environments: tuple[int, ...]
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """The numbers of one method and setting.
+
+    Args:
+        trials: target -> what each repetition gives.
+        average: over the targets of each repetition that has them all, then over those; None if
+            there is no such repetition, or but one target.
+    """
+
+    key: RowKey
+    trials: Mapping[int, tuple[TrialValue, ...]]
+    numbers: Mapping[int, Collected]
+    average: Collected | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelectionTable:
+    """What a rule gives.
+
+    Args:
+        picked_by: the metric that picks.
+        metric: the metric that is printed, of the in part of the target.
+        targets: environments with a number in any row.
+    """
+
+    rule: Rule
+    picked_by: LogMetric
+    metric: LogMetric
+    targets: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+def collect(
+    jobs: Iterable[Job], rule: Rule, picked_by: LogMetric, metric: LogMetric
+) -> SelectionTable:
+    """Pick from every repetition by a rule, and average what was picked."""
+    found: defaultdict[RowKey, defaultdict[int, list[TrialValue]]]
+    found = defaultdict(lambda: defaultdict(list))
+    for (key, target, trial_seed), members in sorted(_repetitions(jobs, rule).items(), key=_order):
+        choice = choose(rule, members, target, picked_by)
+        if choice is not None:
+            value = TrialValue(
+                trial_seed=trial_seed,
+                value=choice.record.at(target, "in", metric),
+                step=choice.record.step,
+                job=choice.job.name,
+            )
+            found[key][target].append(value)
+    return SelectionTable(
+        rule=rule,
+        picked_by=picked_by,
+        metric=metric,
+        targets=tuple(sorted({target for targets in found.values() for target in targets})),
+        rows=tuple(_row(key, targets) for key, targets in found.items()),
+    )
+
+
+def summarised(values: Sequence[float]) -> Collected:
+    """Return mean, published error and honest interval of at least one value."""
+    statistic = summarise(values)
+    if statistic is None:
+        raise ValueError("there is no value to summarise")
+    if not all(math.isfinite(value) for value in values):
+        return Collected(values=tuple(values), statistic=statistic, error=math.nan)
+    error = pstdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return Collected(values=tuple(values), statistic=statistic, error=error)
+
+
+_Repetition = tuple[RowKey, int, int]
+"""Row, target and ``trial_seed``."""
+
+
+def _repetitions(jobs: Iterable[Job], rule: Rule) -> dict[_Repetition, list[Job]]:
+    """Group jobs by what one call of a rule may look at."""
+    found: defaultdict[_Repetition, list[Job]] = defaultdict(list)
+    for job in jobs:
+        single_source = len(job.sources) == 1
+        pair = rule == "leave-one-domain-out" and len(job.test_envs) == 2
+        if len(job.test_envs) > 1 and not single_source and not pair:
+            continue
+        key = RowKey(
+            dataset=job.dataset,
+            method=job.method,
+            setting=job.setting,
+            source=job.sources[0] if single_source and not pair else None,
+            environments=tuple(sorted((*job.sources, *job.test_envs))),
+            origin=job.origin,
+        )
+        for target in job.test_envs:
+            found[key, target, job.trial_seed].append(job)
+    return dict(found)
+
+
+def _order(item: tuple[_Repetition, list[Job]]) -> tuple[object, ...]:
+    key, target, trial_seed = item[0]
+    source = -1 if key.source is None else key.source
+    row = (key.method, source, key.origin, key.dataset, key.setting)
+    return (*row, target, trial_seed)
+
+
+def _row(key: RowKey, targets: Mapping[int, list[TrialValue]]) -> Row:
+    by_trial: defaultdict[int, list[float]] = defaultdict(list)
+    for values in targets.values():
+        for trial in values:
+            by_trial[trial.trial_seed].append(trial.value)
+    wanted = len(set(key.environments) - {key.source})
+    whole = [fmean(values) for values in by_trial.values() if len(values) == wanted]
+    return Row(
+        key=key,
+        trials={target: tuple(values) for target, values in targets.items()},
+        numbers={t: summarised([trial.value for trial in v]) for t, v in targets.items()},
+        average=summarised(whole) if whole and wanted > 1 else None,
+    )
