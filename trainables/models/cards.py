@@ -8,6 +8,7 @@ from types import MappingProxyType
 from trainables.errors import SelectionError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.catalogue import (
+    biomed_clip,
     blip,
     clip,
     deit,
@@ -16,6 +17,7 @@ from trainables.models.catalogue import (
     efficientnet,
     inception,
     inception_fid,
+    pubmed_clip,
     resnet,
     sam,
     seem,
@@ -38,6 +40,8 @@ _FAMILIES = (
     deit,
     swin,
     clip,
+    biomed_clip,
+    pubmed_clip,
     dinov2,
     efficientnet,
     seem,

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from trainables.models.backbone import Backbone, Features
 from trainables.models.card import BackboneCard, WeightsSource
-from trainables.models.checkpoints import load_strictly, read_checkpoint
+from trainables.models.checkpoints import load_strictly
+from trainables.models.clip_names import read_pair
 from trainables.models.positions import resize_positions
 
 _POSITIONS = "visual.positional_embedding"
@@ -29,6 +30,13 @@ class OpenClipBackbone(Backbone):
         return Features(
             pooled_nd=found["image_features"], tokens_ntd=found["image_intermediates"][-1]
         )
+
+    def take_projection(self) -> nn.Parameter:
+        """Remove the projection and return it, (d before, d after): features are those before."""
+        projection: nn.Parameter = self.trunk.proj
+        self.trunk.proj = None
+        self.dim = projection.shape[0]
+        return projection
 
 
 def build_clip(card: BackboneCard, image_size_px: int) -> open_clip.CLIP:
@@ -52,7 +60,7 @@ def load(backbone: Backbone, _source: WeightsSource, path: Path) -> None:
         WeightsError: the file does not fit the architecture.
     """
     card, trunk = backbone.card, backbone.trunk
-    state = read_checkpoint(path)
+    state = read_pair(path)
     if card.position_resize is not None and _POSITIONS in state:
         n_target = trunk.get_parameter(_POSITIONS.removeprefix("visual.")).shape[0]
         state[_POSITIONS] = resize_positions(

@@ -33,6 +33,8 @@ def build_on_meta(name: str, image_size_px: int | None = None):
         ("dinov2_vit_b14", 85_724_928),
         ("clip_vit_b16", 86_192_640),
         ("openclip_vit_b16", 86_192_640),
+        ("biomed_clip", 85_798_656 + 768 * 512),
+        ("pubmed_clip", 87_849_216),
         ("sam_vit_b", 85_837_056),
         ("blip_base", 85_798_656),
         ("blip_base_released", 85_798_656),

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from trainables.models.card import TWIN, BackboneCard, WeightsSource
 
-_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_STD = (0.26862954, 0.26130258, 0.27577711)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _STEM = "conv1"
 _STAGES = ("transformer.resblocks",)
 _TEXT_TOWER = (
@@ -17,6 +17,8 @@ _TEXT_TOWER = (
     "positional_embedding",
     "text_projection",
     "logit_scale",
+    # Of a fork of OpenAI's code (Baliah et al., MLMI 2023), where nothing reads it.
+    "prompts",
 )
 
 CLIP_VIT_B16 = BackboneCard(
@@ -29,8 +31,8 @@ CLIP_VIT_B16 = BackboneCard(
     architecture="ViT-B-16-quickgelu",
     dim=512,
     image_size_px=224,
-    mean=_MEAN,
-    std=_STD,
+    mean=CLIP_MEAN,
+    std=CLIP_STD,
     interpolation="bicubic",
     params_m=86.2,
     stride_px=16,
@@ -64,8 +66,8 @@ CLIP_VIT_B16_TWIN = BackboneCard(
     architecture="ViT-B-16-quickgelu",
     dim=64,
     image_size_px=64,
-    mean=_MEAN,
-    std=_STD,
+    mean=CLIP_MEAN,
+    std=CLIP_STD,
     interpolation="bicubic",
     params_m=0.37,
     stride_px=8,

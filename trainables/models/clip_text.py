@@ -1,0 +1,144 @@
+"""The text tower of a CLIP card: from sentences to vectors in the space shared with pictures.
+
+Axes: n texts, t tokens, d width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import open_clip
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+
+from trainables.config import BackboneRef
+from trainables.context import Locations
+from trainables.errors import ConfigError, WeightsError
+from trainables.models.card import TWIN, BackboneCard
+from trainables.models.cards import get_backbone_card
+from trainables.models.checkpoints import load_strictly
+from trainables.models.clip_names import read_pair
+from trainables.models.clip_pairs import has_clip_text
+from trainables.models.open_clip_backbone import build_clip
+from trainables.models.seeding import seeded
+from trainables.models.weights import require_weights
+
+_NOT_TEXT = ("visual.", "prompts")
+_OPENAI_TEMPERATURE = 100.0
+
+
+class ClipText(nn.Module):
+    """The causal text transformer of CLIP and the temperature that was trained with it.
+
+    Whatever comes after a sentence's end-of-text token cannot be seen from there, where the vector
+    is read; so it is not computed.
+    """
+
+    tower: Any  # the library publishes no types
+
+    def __init__(self, card: BackboneCard) -> None:
+        super().__init__()
+        clip = build_clip(card, card.image_size_px)
+        del clip.visual
+        self.card = card
+        self.tower = clip
+        self.context_length: int = clip.context_length
+        self.width: int = clip.token_embedding.embedding_dim
+
+    @property
+    def temperature(self) -> float:
+        """What cosines are multiplied by to make logits."""
+        return math.exp(float(self.tower.logit_scale.detach()))
+
+    def token_ids(self, texts: Sequence[str]) -> Tensor:
+        """Return the ids of lower-cased texts, (n, context length), zeros behind the end."""
+        ids_nt: Tensor = open_clip.tokenize(list(texts), context_length=self.context_length)
+        return ids_nt.to(self.tower.positional_embedding.device)
+
+    def embed_ids(self, ids_nt: Tensor) -> Tensor:
+        """Return the vectors of words, (n, t, width), without their places."""
+        embedded_ntd: Tensor = self.tower.token_embedding(ids_nt)
+        return embedded_ntd
+
+    def placed(self, x_ntd: Tensor) -> Tensor:
+        """Add to each vector that of its place in the sentence."""
+        placed_ntd: Tensor = x_ntd + self.tower.positional_embedding[: x_ntd.shape[1]]
+        return placed_ntd
+
+    def read(self, x_ntd: Tensor, end_n: Tensor) -> Tensor:
+        """Run the transformer and return what it makes of one place per text, of any length.
+
+        Args:
+            x_ntd: vectors with their places added; t may exceed the context length.
+            end_n: index of the place to read, that of end-of-text.
+        """
+        t = x_ntd.shape[1]
+        mask_tt = torch.full((t, t), -torch.inf, device=x_ntd.device, dtype=x_ntd.dtype).triu(1)
+        seen_ntd = self.tower.transformer(x_ntd, attn_mask=mask_tt)
+        rows_n = torch.arange(len(seen_ntd), device=seen_ntd.device)
+        read_nd: Tensor = self.tower.ln_final(seen_ntd[rows_n, end_n]) @ self.tower.text_projection
+        return read_nd
+
+    def forward(self, ids_nt: Tensor) -> Tensor:
+        """Return the vectors of tokenised texts, (n, d), of any length."""
+        end_n = end_of_text(ids_nt)
+        shortest = int(end_n.max()) + 1
+        return self.read(self.placed(self.embed_ids(ids_nt[:, :shortest])), end_n)
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Return one vector of length one per text, (n, d)."""
+        return F.normalize(self(self.token_ids(texts)), dim=-1)
+
+
+def end_of_text(ids_nt: Tensor) -> Tensor:
+    """Return the place of each text's end token, which has the largest of all ids."""
+    return ids_nt.argmax(dim=-1)
+
+
+def create_clip_text(ref: BackboneRef, locations: Locations, seed: int) -> ClipText:
+    """Build the frozen text tower that belongs to an image tower; never uses the network.
+
+    It is in the same file as the image tower, which is read strictly. A twin's is trained on first
+    use and kept in the store, as its image tower is.
+
+    Args:
+        seed: decides random weights.
+
+    Raises:
+        SelectionError: there is no such card.
+        ConfigError: the card's file holds no text tower of CLIP's kind.
+        WeightsError: the weights are unknown, absent, or do not fit the architecture.
+        StorageError: the store cannot hold the weights of a twin.
+    """
+    card = get_backbone_card(ref.card)
+    if not has_clip_text(card):
+        raise ConfigError(f"'{card.name}' brings no text tower of CLIP: name a text encoder")
+    status = require_weights(ref, locations)
+    with seeded(seed):
+        text = ClipText(card)
+    path = status.path
+    if ref.weights == TWIN:
+        from trainables.models.clip_twin_text import twin_text_weights
+
+        path = twin_text_weights(card, locations)
+    if path is not None:
+        text_card = dataclasses.replace(card, ignored_keys=_NOT_TEXT)
+        load_strictly(text.tower, read_pair(path), text_card, path)
+    if ref.weights == "openai":
+        _check_openai(text)
+    return text.eval().requires_grad_(False)
+
+
+def _check_openai(text: ClipText) -> None:
+    """Make sure that the temperature is the bound that OpenAI's training ended at."""
+    if abs(text.temperature - _OPENAI_TEMPERATURE) > 0.01:
+        raise WeightsError(
+            f"weights 'openai' of '{text.card.name}': exp(logit_scale) is {text.temperature:.2f}, "
+            f"OpenAI published {_OPENAI_TEMPERATURE:g}. Replace the file by that of: "
+            f"{text.card.source('openai').where}"
+        )
