@@ -117,6 +117,7 @@ def test_linear_layers_start_with_a_spread_that_suits_their_width(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_fine_tuning_from_twin_weights_beats_random_init(
     locations_with_pictures, monkeypatch, tmp_path
 ):
