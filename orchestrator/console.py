@@ -14,6 +14,9 @@ from rich.text import Text
 _PIPE_WIDTH = 160
 """Columns where there is no terminal to ask, as in a log file."""
 
+_MOST_NAMED = 3
+"""Cells left out for one reason that are named one by one."""
+
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -47,8 +50,14 @@ def print_warning(message: str) -> None:
 
 def print_left_out(skipped: Mapping[str, str]) -> None:
     """Say on standard error which cells are left out, and why."""
+    by_reason: dict[str, list[str]] = {}
     for key, reason in skipped.items():
-        ERR.print(Text("left out", style="yellow") + Text(f" {key}: {reason}"))
+        by_reason.setdefault(reason, []).append(key)
+    for reason, keys in by_reason.items():
+        experiments = ", ".join(dict.fromkeys(key.partition("/")[0] for key in keys))
+        named = [f"{len(keys)} cells of {experiments}"] if len(keys) > _MOST_NAMED else keys
+        for name in named:
+            ERR.print(Text("left out", style="yellow") + Text(f" {name}: {reason}"))
 
 
 def print_next(step: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.report import number
 from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.results import CellResult, DataSource, StudyResults, WeightsSource
-from orchestrator.report.table import INTERVALS, LEGEND, Table, header_spans
+from orchestrator.report.table import INTERVALS, LEGEND, Table, header_spans, idle_text
 from orchestrator.selection import Selection
 from search_spaces.study import Study
 
@@ -76,6 +76,7 @@ def report_page(
         effort=_effort(results),
         number=number,
         spans=header_spans,
+        idle_text=idle_text,
         raw=Markup,
     )
 

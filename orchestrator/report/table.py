@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.report.results import CellResult
@@ -97,6 +97,14 @@ class Table:
     rows: tuple[tuple[tuple[str, ...], tuple[Entry | None, ...]], ...]
     interval: IntervalKind = "student"
 
+    def begun(self) -> tuple[Table, int]:
+        """Return the table without the rows in which nothing was run, and how many these are.
+
+        A part of a study is often run alone; a whole page of "not run" would hide its numbers.
+        """
+        rows = tuple(row for row in self.rows if any(_begun(entry) for entry in row[1]))
+        return replace(self, rows=rows), len(self.rows) - len(rows)
+
     @property
     def entries(self) -> list[Entry]:
         """Every entry, row by row."""
@@ -112,6 +120,17 @@ class Table:
         """The labels that appear in it, in the order of the legend."""
         seen = {label for entry in self.entries for label in entry.labels}
         return tuple(label for label in LEGEND if label in seen)
+
+
+def idle_text(rows: int) -> str:
+    """Return what is said of rows that are not shown; nothing if there are none."""
+    if not rows:
+        return ""
+    return "1 row not run yet" if rows == 1 else f"{rows} rows not run yet"
+
+
+def _begun(entry: Entry | None) -> bool:
+    return entry is not None and entry.status != "not run"
 
 
 def header_spans(columns: Sequence[tuple[str, ...]], depth: int) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.number import mean_text, published_text, spread_text
 from orchestrator.report.results import StudyResults
-from orchestrator.report.table import INTERVALS, LEGEND, Entry, Table
+from orchestrator.report.table import INTERVALS, LEGEND, Entry, Table, idle_text
 from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
 
@@ -28,8 +28,11 @@ def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
     from rich.text import Text
 
     shown: list[RenderableType] = []
-    for table in build_tables(results, study):
-        shown.append(_rich_table(table))
+    for whole in build_tables(results, study):
+        table, idle = whole.begun()
+        shown.append(_rich_table(table) if table.rows else Text(table.title, style="bold"))
+        if idle:
+            shown.append(Text(f"  {idle_text(idle)}", style="dim"))
         shown += [Text(f"  {label}: {LEGEND[label]}", style="dim") for label in table.labels]
     failures = results.failures()
     if failures:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import app, main
+from orchestrator.console import print_left_out
 
 TOY = "toy_package.study"
 VERBS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
@@ -309,3 +310,16 @@ def test_help_costs_little(tmp_path: Path) -> None:
     used_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     # Meant to stay below 0.3 s; twice that leaves room for a busy machine.
     assert used_s < 0.6
+
+
+def test_many_cells_left_out_for_one_reason_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    few = {"a/x=1": "no data", "b/x=1": "no data"}
+    print_left_out({**few, **{f"c/x={i}": "too small" for i in range(5)}})
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "left out a/x=1: no data",
+        "left out b/x=1: no data",
+        "left out 5 cells of c: too small",
+    ]

@@ -231,6 +231,20 @@ def test_columns_are_nested_in_the_order_the_experiment_names_them(results: Stud
 # Renderers
 
 
+def test_rows_that_were_not_run_are_counted_and_not_shown(results: StudyResults, page: str) -> None:
+    ablation = next(t for t in build_tables(results, study()) if t.name == "ablation")
+    shown, idle = ablation.begun()
+    assert [titles for titles, _ in shown.rows] == [("small",)]
+    assert idle == 1
+    console = Console(file=io.StringIO(), width=200)
+    print_tables(results, study(), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "1 row not run yet" in text
+    assert "large" not in text
+    assert "1 row not run yet" in page
+    assert len(ablation.rows) == 2, "files hold every row"
+
+
 def test_csv_gives_back_mean_spread_and_seeds_of_every_metric(results: StudyResults) -> None:
     lines = list(csv.DictReader(io.StringIO(results_csv(build_tables(results, study())))))
     place = "transfer/weights=imagenet/method=linear"
