@@ -10,6 +10,7 @@ from trainables.errors import SelectionError, did_you_mean
 STUDIES: dict[str, str] = {
     "demo": "search_spaces.demo",
     "feature_reuse": "search_spaces.feature_reuse",
+    "foundation_medical": "search_spaces.foundation_medical",
 }
 """Study name -> module with a ``STUDY``."""
 

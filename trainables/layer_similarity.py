@@ -26,7 +26,7 @@ class Config:
         compare: with the model's own initial state, or with the trained model of the input
             ``other``.
         aggregate: 'mean' is the mean of the batches' CKA, as in the paper; 'hsic' sums the terms of
-            CKA over batches before it divides, so that the size of a batch matters less.
+            CKA over batches and divides then, an estimate for all pictures whatever the batch size.
     """
 
     trainable: ClassVar[str] = "layer_similarity"

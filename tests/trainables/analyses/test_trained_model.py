@@ -237,6 +237,16 @@ def test_similarity_is_the_mean_over_batches_of_four_or_more(analyse: Any, seen:
         assert got == pytest.approx(sum(expected) / len(expected), abs=1e-5)
 
 
+def test_sums_of_hsic_are_the_mean_over_batches_where_there_is_one(analyse: Any) -> None:
+    def by_layer(**changes: Any) -> dict[str, float]:
+        final = analyse(dataclasses.replace(SIMILARITY, **changes)).final
+        return {name: value for name, value in final.items() if name.startswith("cka/")}
+
+    one = by_layer(batch_size=20, aggregate="mean")
+    assert by_layer(batch_size=20, aggregate="hsic") == pytest.approx(one, abs=1e-9)
+    assert by_layer(aggregate="hsic") != pytest.approx(by_layer(), abs=1e-6)
+
+
 def test_file_of_similarities_has_three_matrices_of_every_kind(analyse: Any) -> None:
     ran = analyse(SIMILARITY)
     content = ran.read("layer_similarity.json")
