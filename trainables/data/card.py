@@ -23,6 +23,8 @@ class DataCard:
         how_to_get: what to fetch, in words, for sets that must be brought by the user.
         expected_counts: pictures per split of the complete set, 0 where it has no such split;
             empty when any size is fine.
+        expected_classes: pictures per class of every complete domain, over all splits; a domain
+            that is not listed may have any number.
         mean, std: statistics of the training pictures in [0, 1], per channel; None if unknown.
         overlap: why some groups or pictures are in more than one split on purpose; empty when none
             may be.
@@ -42,6 +44,7 @@ class DataCard:
     homepage: str = ""
     how_to_get: str = ""
     expected_counts: Mapping[Split, int] = field(default_factory=dict)
+    expected_classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     overlap: str = ""
@@ -55,9 +58,11 @@ class DataStatus:
     Args:
         digest: identity of its content, independent of where it lies; empty when absent.
         reason: when absent, what to fetch, where to put it, which command to run.
+        absent_domains: those of the card that cannot be opened though the set is present.
     """
 
     card: DataCard
     digest: str
     present: bool
     reason: str = ""
+    absent_domains: tuple[str, ...] = ()

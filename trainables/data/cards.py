@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from trainables.config import DataRef
 from trainables.data.card import DataCard, DataStatus
 from trainables.data.catalog import CARDS
 from trainables.errors import SelectionError, did_you_mean
@@ -15,7 +17,15 @@ if TYPE_CHECKING:
     from trainables.context import Locations
     from trainables.data.source import DataSource
 
-__all__ = ["DATA_CARDS", "DataCard", "DataStatus", "data_status", "get_data_card", "source_of"]
+__all__ = [
+    "DATA_CARDS",
+    "DataCard",
+    "DataStatus",
+    "data_status",
+    "get_data_card",
+    "reference_status",
+    "source_of",
+]
 
 DATA_CARDS: Mapping[str, DataCard] = MappingProxyType({card.name: card for card in CARDS})
 
@@ -46,3 +56,24 @@ def data_status(name: str, locations: Locations) -> DataStatus:
     """
     card = get_data_card(name)
     return source_of(card).status(card, locations)
+
+
+def reference_status(ref: DataRef, locations: Locations) -> DataStatus:
+    """Return :func:`data_status`, absent if a domain that is asked for cannot be opened.
+
+    Raises:
+        SelectionError: there is no such card.
+    """
+    status = data_status(ref.name, locations)
+    wanted = ref.domains or status.card.domains
+    absent = [domain for domain in wanted if domain in status.absent_domains]
+    if not absent:
+        return status
+    return dataclasses.replace(
+        status,
+        present=False,
+        digest="",
+        reason=f"data set '{ref.name}' was prepared without {', '.join(absent)}. Get "
+        f"{status.card.how_to_get}, then run 'xenograft prepare {ref.name} --source DIR' again, "
+        "or ask for the other domains only.",
+    )

@@ -36,8 +36,9 @@ def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]
     if not status.present:
         return [Problem(severity="error", where=name, what=status.reason)]
     try:
-        if isinstance(source_of(status.card), PreparedSource):
-            return list(manifest_problems(status.card, locations, full))
+        source = source_of(status.card)
+        if isinstance(source, PreparedSource):
+            return list(manifest_problems(status.card, source, locations, full))
         return list(_array_problems(status.card, locations))
     except DatasetError as error:
         return [Problem(severity="error", where=name, what=str(error))]
@@ -46,9 +47,12 @@ def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]
 def _array_problems(card: DataCard, locations: Locations) -> Iterator[Problem]:
     from trainables.data.open import load_split
 
-    sets = {split: load_split(DataRef(name=card.name), split, locations) for split in SPLITS}
-    counts: dict[Split, int] = {split: len(image_set) for split, image_set in sets.items()}
-    differs = count_differences(card, counts)
+    sets = {
+        split: load_split(DataRef(name=card.name), split, locations)
+        for split in SPLITS
+        if card.expected_counts.get(split) != 0
+    }
+    differs = count_differences(card, (facts for s in sets.values() for facts in _facts(s)))
     if differs:
         yield Problem(severity="warning", where=card.name, what=differs)
     for split, image_set in sets.items():
@@ -57,6 +61,11 @@ def _array_problems(card: DataCard, locations: Locations) -> Iterator[Problem]:
             if what:
                 yield Problem(severity="error", where=f"{split}/{image_id}", what=what)
     yield from duplicates(found for image_set in sets.values() for found in _hashes(image_set))
+
+
+def _facts(image_set: ImageSet) -> Iterator[tuple[Split, str, object]]:
+    for domain, label in zip(image_set.domain_of, image_set.labels.tolist(), strict=True):
+        yield image_set.split, str(domain), label
 
 
 def _hashes(image_set: ImageSet) -> Iterator[tuple[str, str, str]]:

@@ -44,17 +44,27 @@ class _Eye:
 
 def generate(parameters: FundusParameters, domain: str, split: Split) -> Pictures:
     """Draw all pictures of a domain and split, and the ground truth they were drawn from."""
-    count, camera = parameters.counts[split], parameters.cameras[domain]
+    count = parameters.counts[split]
     seed = ("fundus", domain, split)
     shares = parameters.priors.get(domain)
     rng = np.random.default_rng(seed_from(*seed, "labels"))
     labels = (
         draw_labels(rng, count, shares) if shares else rng.permutation(np.arange(count) % GRADES)
     )
+    return draw_graded(seed, labels, parameters.cameras[domain], parameters.size_px)
+
+
+def draw_graded(seed: tuple[str, ...], labels: Ints, camera: Camera, size_px: int) -> Pictures:
+    """Draw one picture per grade, and tell the lesions it shows.
+
+    Args:
+        seed: names what is drawn.
+        labels: (n,) grades.
+    """
 
     def draw(rng: np.random.Generator, labels: Ints) -> Pictures:
         counts = draw_counts(rng, labels)
-        return draw_batch(rng, camera, counts, parameters.size_px), {"label": labels, **counts}
+        return draw_batch(rng, camera, counts, size_px), {"label": labels, **counts}
 
     return in_batches(seed, labels, draw)
 

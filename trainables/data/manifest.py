@@ -1,6 +1,6 @@
 """What a prepared set consists of: one Parquet row per picture, and a JSON card beside it.
 
-The digest covers contents, labels and splits in sorted order, never where files are.
+The digest covers contents, labels, splits and the order of the pictures, never where files are.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class PreparedData:
         source: the folder with the files themselves.
         counts: pictures per split.
         differs: how the counts differ from the card's, empty when they do not.
+        absent_domains: those of the card that were not in the source folder.
     """
 
     name: str
@@ -72,6 +73,7 @@ class PreparedData:
     digest: str
     counts: dict[Split, int]
     differs: str = ""
+    absent_domains: tuple[str, ...] = ()
 
 
 def in_content_order(rows: Iterable[Row]) -> tuple[str, list[Row]]:
@@ -85,9 +87,15 @@ def in_content_order(rows: Iterable[Row]) -> tuple[str, list[Row]]:
     return hashlib.sha256(text.encode()).hexdigest(), [row for _, row in pairs]
 
 
-def manifest_digest(rows: Iterable[Row]) -> str:
-    """Return the sha256 over what the rows hold, without names of files and without their order."""
-    return in_content_order(rows)[0]
+def in_listed_order(rows: Iterable[Row]) -> tuple[str, list[Row]]:
+    """Return the digest of the rows in the order given, and the rows in that order.
+
+    For sets whose order means something: the digest covers it, so that the rule of
+    :func:`in_content_order` holds for them too.
+    """
+    listed = list(rows)
+    text = "\n".join(["listed", *map(_content, listed)])
+    return hashlib.sha256(text.encode()).hexdigest(), listed
 
 
 def write_manifest(folder: Path, rows: Sequence[Row]) -> Path:
@@ -145,7 +153,9 @@ def read_prepared(folder: Path) -> PreparedData | None:
     path = folder / PREPARED
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        return PreparedData(**{**body, "folder": folder, "source": Path(body["source"])})
+        found = {"folder": folder, "source": Path(body["source"])}
+        absent = tuple(body.get("absent_domains", ()))
+        return PreparedData(**{**body, **found, "absent_domains": absent})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from trainables.data.atomic_file import sha256_of
 from trainables.data.card import DataCard
 from trainables.data.manifest import (
     MANIFEST,
     Row,
-    manifest_digest,
     read_manifest,
     read_prepared,
-    split_counts,
 )
 from trainables.data.prepare import count_differences
+from trainables.data.prepared import PreparedSource
 from trainables.data.problem import Problem, duplicates, label_fault
 from trainables.errors import DatasetError
 
@@ -30,8 +30,14 @@ _SAMPLE = 64
 _THREADS = 4
 _MODES = {1: {"L"}, 3: {"RGB"}}
 
+_Fault = tuple[Literal["error", "warning"], str]
+_Check = Callable[[Row, bool], tuple[str, list[_Fault]]]
+"""(row, whether to decode its files) -> mode of the picture, what is wrong with the files."""
 
-def manifest_problems(card: DataCard, locations: Locations, full: bool) -> Iterator[Problem]:
+
+def manifest_problems(
+    card: DataCard, source: PreparedSource, locations: Locations, full: bool
+) -> Iterator[Problem]:
     """Yield what is wrong with a prepared set.
 
     Raises:
@@ -41,20 +47,23 @@ def manifest_problems(card: DataCard, locations: Locations, full: bool) -> Itera
     rows, prepared = read_manifest(folder / MANIFEST), read_prepared(folder)
     if prepared is None:
         raise DatasetError(f"{folder} holds no prepared set")
-    if manifest_digest(rows) != prepared.digest:
+    if source.arrange(rows)[0] != prepared.digest:
         yield Problem(
             severity="error",
             where=str(folder / MANIFEST),
             what="altered since it was prepared; run 'xenograft prepare' again",
         )
-    differs = count_differences(card, split_counts(rows))
+    differs = count_differences(card, ((row.split, row.domain, row.label) for row in rows))
     if differs:
         yield Problem(severity="warning", where=card.name, what=differs)
     for row in rows:
         yield from _label_problems(card, row)
     for leak in chain(_torn_groups(rows), duplicates((r.sha256, r.split, r.path) for r in rows)):
         yield _expected(leak, card.overlap) if card.overlap else leak
-    yield from _file_problems(card, prepared.source, rows, full)
+    if source.examine:
+        yield from source.examine(rows)
+    check = partial(_check_file, prepared.source, mend=source.mend)
+    yield from _file_problems(card, check, rows, full)
 
 
 def _label_problems(card: DataCard, row: Row) -> Iterator[Problem]:
@@ -83,15 +92,14 @@ def _expected(leak: Problem, overlap: str) -> Problem:
     return replace(leak, severity="warning", what=f"{leak.what}; {overlap}")
 
 
-def _file_problems(card: DataCard, source: Path, rows: list[Row], full: bool) -> Iterator[Problem]:
+def _file_problems(card: DataCard, check: _Check, rows: list[Row], full: bool) -> Iterator[Problem]:
     step = 1 if full else max(1, len(rows) // _SAMPLE)
     modes: dict[str, list[str]] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         thorough = [number % step == 0 for number in range(len(rows))]
-        checked = pool.map(lambda row, deep: _check_file(source, row, deep), rows, thorough)
-        for row, (mode, faults) in zip(rows, checked, strict=True):
-            for what in faults:
-                yield Problem(severity="error", where=row.path, what=what)
+        for row, (mode, faults) in zip(rows, pool.map(check, rows, thorough), strict=True):
+            for severity, what in faults:
+                yield Problem(severity=severity, where=row.path, what=what)
             if mode and mode not in _MODES[card.channels]:
                 modes.setdefault(mode, []).append(row.path)
     for mode, paths in sorted(modes.items()):
@@ -103,29 +111,40 @@ def _file_problems(card: DataCard, source: Path, rows: list[Row], full: bool) ->
         )
 
 
-def _check_file(source: Path, row: Row, thorough: bool) -> tuple[str, list[str]]:
+def _check_file(source: Path, row: Row, thorough: bool, *, mend: bool) -> tuple[str, list[_Fault]]:
     """Return the picture's mode, empty if it has no use, and what is wrong with its files."""
     from PIL import Image, UnidentifiedImageError
 
-    from trainables.data.pixels import read_image
-
     path = source / row.path
-    faults, mode, size_px = [], "", None
+    faults: list[_Fault] = []
+    mode, size_px = "", None
     try:
         with Image.open(path) as image:
             mode, size_px = image.mode, image.size
         if thorough:
             if sha256_of(path) != row.sha256:
-                faults.append("the file has changed since it was prepared")
-            read_image(path)
+                faults.append(("error", "the file has changed since it was prepared"))
+            faults += _pixel_faults(path, mend)
     except FileNotFoundError:
-        faults.append("the file is missing")
+        faults.append(("error", "the file is missing"))
     except (DatasetError, UnidentifiedImageError, OSError) as error:
         mode = ""
-        faults.append(f"cannot be read as a picture ({error})")
+        faults.append(("error", f"cannot be read as a picture ({error})"))
     if row.mask:
-        faults += _mask_faults(source, row, size_px, thorough)
+        faults += (("error", what) for what in _mask_faults(source, row, size_px, thorough))
     return mode, faults
+
+
+def _pixel_faults(path: Path, mend: bool) -> Iterator[_Fault]:
+    from trainables.data.pixels import read_image
+
+    try:
+        read_image(path)
+    except DatasetError:
+        if not mend:
+            raise
+        read_image(path, mend=True)
+        yield "warning", "breaks off; the missing part is flat"
 
 
 def _mask_faults(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from trainables.config import DataRef, seed_from
 from trainables.data.card import DataCard, Split
-from trainables.data.cards import data_status, source_of
+from trainables.data.cards import reference_status, source_of
 from trainables.data.image_set import ImageSet
 from trainables.errors import DatasetError, did_you_mean
 
@@ -32,9 +32,11 @@ def open_split(ref: DataRef, split: Split, context: Context) -> ImageSet:
 
 def load_split(ref: DataRef, split: Split, locations: Locations) -> ImageSet:
     """Open a split outside a trial (checks); the caller answers for test data."""
-    status = data_status(ref.name, locations)
+    status = reference_status(ref, locations)
     if not status.present:
         raise DatasetError(status.reason)
+    if status.card.expected_counts.get(split) == 0:
+        raise DatasetError(f"{ref.name}/{split}: no pictures, the data set has none for {split}")
     domains = _domains(status.card, ref.domains)
     image_set = source_of(status.card).load(status.card, split, domains, locations)
     if not len(image_set):

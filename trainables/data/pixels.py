@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from trainables.data.picture_kinds import PICTURES, TORCHVISION
 from trainables.errors import DatasetError
 
-_TORCHVISION = {".png", ".jpg", ".jpeg", ".webp"}
-_PILLOW = {".tif", ".tiff", ".bmp"}
 _MASK_MODES = {"L", "P", "1"}
+_JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8", b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,17 @@ class FilePixels:
 
     Args:
         channels: 1 takes the grey value of every picture, 3 its colours.
+        mend: see :func:`read_image`.
     """
 
     paths: Sequence[Path]
     channels: int = 3
+    mend: bool = False
 
     stacked = False
 
     def image(self, row: int) -> torch.Tensor:
-        return read_image(self.paths[row], self.channels)
+        return read_image(self.paths[row], self.channels, mend=self.mend)
 
     def images(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
         raise TypeError(f"{len(rows)} pictures in files may differ in size: use image()")
@@ -91,22 +93,25 @@ def read_mask(path: Path) -> torch.Tensor:
     return torch.from_numpy(mask_hw.astype(np.uint8))
 
 
-def read_image(path: Path, channels: int = 3) -> torch.Tensor:
+def read_image(path: Path, channels: int = 3, *, mend: bool = False) -> torch.Tensor:
     """Decode a picture as uint8 (3, h, w). Orientation tags are not applied.
 
     Args:
         channels: 3 for RGB; 1 for the grey value, three times.
+        mend: decode a JPEG file that breaks off as far as it goes, the rest is flat; otherwise it
+            is damaged.
 
     Raises:
         DatasetError: the file is missing, damaged, of an unknown kind, or not 8 bits per channel.
     """
     kind = path.suffix.lower()
-    if kind not in _TORCHVISION | _PILLOW:
+    if kind not in PICTURES:
         raise DatasetError(f"{path}: pictures of kind '{kind}' are not supported")
     try:
-        image_chw = (
-            _decode(path, channels) if kind in _TORCHVISION else _decode_with_pillow(path, channels)
-        )
+        if kind in TORCHVISION:
+            image_chw = _decode(_mended(path) if mend else str(path), channels)
+        else:
+            image_chw = _decode_with_pillow(path, channels)
     except (OSError, RuntimeError, SyntaxError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path}: cannot be read as a picture ({reason})") from error
@@ -115,11 +120,21 @@ def read_image(path: Path, channels: int = 3) -> torch.Tensor:
     return image_chw.expand(3, -1, -1)
 
 
-def _decode(path: Path, channels: int) -> torch.Tensor:
+def _mended(path: Path) -> torch.Tensor:
+    """Return the bytes of a file; those of a JPEG with one more end marker."""
+    content = path.read_bytes()
+    # The decoder stops at the marker instead of asking for more, as Pillow's does when told to load
+    # truncated pictures; after a whole picture it is never reached.
+    if content.startswith(_JPEG_BEGINS):
+        content += _JPEG_ENDS
+    return torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
+
+
+def _decode(encoded: str | torch.Tensor, channels: int) -> torch.Tensor:
     from torchvision.io import ImageReadMode, decode_image
 
     mode = ImageReadMode.GRAY if channels == 1 else ImageReadMode.RGB
-    image_chw: torch.Tensor = decode_image(str(path), mode=mode)
+    image_chw: torch.Tensor = decode_image(encoded, mode=mode)
     return image_chw
 
 

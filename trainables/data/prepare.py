@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from trainables.data.cards import get_data_card, source_of
 from trainables.data.manifest import (
     PreparedData,
     Row,
-    manifest_digest,
     split_counts,
     write_manifest,
     write_prepared,
@@ -50,15 +50,19 @@ def prepare(
     if not source.is_dir():
         raise DatasetError(f"{source} is not a folder. Expected there: {card.how_to_get}.")
     rows = _hash(data_source.scan(source), source, progress)
-    counts = split_counts(rows)
+    if data_source.select:
+        rows = data_source.select(rows)
+    digest, _ = data_source.arrange(rows)
+    present = {row.domain for row in rows}
     prepared = PreparedData(
         name=name,
         folder=locations.data / name,
         source=source.resolve(),
         rows=len(rows),
-        digest=manifest_digest(rows),
-        counts=counts,
-        differs=count_differences(card, counts),
+        digest=digest,
+        counts=split_counts(rows),
+        differs=count_differences(card, ((row.split, row.domain, row.label) for row in rows)),
+        absent_domains=tuple(domain for domain in card.domains if domain not in present),
     )
     try:
         prepared.folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +74,28 @@ def prepare(
     return prepared
 
 
-def count_differences(card: DataCard, counts: dict[Split, int]) -> str:
-    """Say how pictures per split differ from the card's, or return an empty string."""
-    return ", ".join(
-        f"{split}: {counts[split]} pictures instead of {expected}"
-        for split, expected in card.expected_counts.items()
-        if counts[split] != expected
-    )
+def count_differences(card: DataCard, pictures: Iterable[tuple[Split, str, object]]) -> str:
+    """Say how the numbers of pictures differ from the card's, or return an empty string.
+
+    Args:
+        pictures: (split, domain, label) of every one.
+    """
+    per_split, per_class = Counter[str](), Counter[tuple[str, object]]()
+    for split, domain, label in pictures:
+        per_split[split] += 1
+        if domain in card.expected_classes:
+            per_class[domain, label] += 1
+    expected = {split: (per_split[split], n) for split, n in card.expected_counts.items()}
+    differs = [f"{k}: {n} pictures instead of {m}" for k, (n, m) in expected.items() if n != m]
+    for domain, numbers in card.expected_classes.items():
+        found = tuple(per_class[domain, label] for label in range(len(numbers)))
+        if found != numbers:
+            differs.append(f"{domain}: {_listed(found)} pictures per class, not {_listed(numbers)}")
+    return ", ".join(differs)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return "/".join(map(str, numbers))
 
 
 def _why(card: DataCard) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from trainables.data.manifest import (
     read_manifest,
     read_prepared,
 )
+from trainables.data.problem import Problem
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -31,9 +32,19 @@ class PreparedSource:
 
     Args:
         scan: reads the original layout: source folder -> one row per picture, without hashes.
+        select: hashed rows -> those that belong to the set; all when None.
+        arrange: rows of the manifest -> the set's digest, and the rows in the order in which
+            pictures are handed out.
+        mend: whether JPEG files that break off are pictures too, see
+            :func:`trainables.data.pixels.read_image`.
+        examine: what the doctor should say about the rows of this set besides the usual.
     """
 
     scan: Callable[[Path], list[Row]]
+    select: Callable[[Sequence[Row]], list[Row]] | None = None
+    arrange: Callable[[Iterable[Row]], tuple[str, list[Row]]] = in_content_order
+    mend: bool = False
+    examine: Callable[[Sequence[Row]], Iterable[Problem]] | None = None
 
     def status(self, card: DataCard, locations: Locations) -> DataStatus:
         """Tell digest and presence from what ``prepare`` left; no picture is opened."""
@@ -55,7 +66,12 @@ class PreparedSource:
                 f"the pictures of '{card.name}' are no longer in {prepared.source}. "
                 f"Run '{command}' with the folder they are in now.",
             )
-        return DataStatus(card=card, digest=prepared.digest, present=True)
+        return DataStatus(
+            card=card,
+            digest=prepared.digest,
+            present=True,
+            absent_domains=prepared.absent_domains,
+        )
 
     def load(
         self, card: DataCard, split: Split, domains: tuple[str, ...], locations: Locations
@@ -70,7 +86,7 @@ class PreparedSource:
         prepared = read_prepared(folder)
         if prepared is None:
             raise DatasetError(self.status(card, locations).reason)
-        digest, every = in_content_order(read_manifest(folder / MANIFEST))
+        digest, every = self.arrange(read_manifest(folder / MANIFEST))
         if digest != prepared.digest:
             raise DatasetError(
                 f"{folder / MANIFEST} was altered since it was prepared. "
@@ -85,7 +101,8 @@ class PreparedSource:
             captions=[row.captions for row in rows],
             masks=FileMasks(masks) if any(masks) else None,
         )
-        pixels = FilePixels([prepared.source / row.path for row in rows], card.channels)
+        paths = [prepared.source / row.path for row in rows]
+        pixels = FilePixels(paths, card.channels, self.mend)
         return ImageSet.of(card, split, digest, pixels, annotations)
 
 

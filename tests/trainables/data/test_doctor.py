@@ -20,7 +20,7 @@ from trainables.data.fashion_mnist import FashionMnistSource
 from trainables.data.manifest import (
     MANIFEST,
     Row,
-    manifest_digest,
+    in_content_order,
     read_manifest,
     read_prepared,
     write_manifest,
@@ -51,7 +51,7 @@ def edit(locations: Locations, change: Callable[[list[Row]], list[Row]]) -> None
     write_manifest(folder, rows)
     prepared = read_prepared(folder)
     assert prepared is not None
-    write_prepared(dataclasses.replace(prepared, digest=manifest_digest(rows)))
+    write_prepared(dataclasses.replace(prepared, digest=in_content_order(rows)[0]))
 
 
 def only(problems: list[Problem]) -> Problem:
