@@ -32,6 +32,8 @@ def test_multiclass_equals_scikit_learn(classes: int, seed: int) -> None:
             "accuracy": sk.accuracy_score(labels, predicted),
             "balanced_accuracy": sk.balanced_accuracy_score(labels, predicted),
             "macro_f1": sk.f1_score(labels, predicted, average="macro"),
+            "macro_f1_fixed": sk.f1_score(labels, predicted, average="macro"),
+            "weighted_f1": sk.f1_score(labels, predicted, average="weighted"),
             "kappa": sk.cohen_kappa_score(labels, predicted, weights="quadratic"),
             "auc": sk.roc_auc_score(labels, softmax(logits, axis=1), multi_class="ovr"),
             "precision_macro": sk.precision_score(labels, predicted, average="macro"),
@@ -40,6 +42,22 @@ def test_multiclass_equals_scikit_learn(classes: int, seed: int) -> None:
             "roc_auc": sk.roc_auc_score(labels, softmax(logits, axis=1), multi_class="ovo"),
         }
     )
+
+
+def test_f1_over_all_classes_counts_one_without_a_case() -> None:
+    # Messidor has no picture of grade 4: the macro F1 of a perfect grader is 0.8 there.
+    labels = np.arange(60) % 4
+    predicted = np.where(np.arange(60) < 10, (labels + 1) % 4, labels)
+    got = classification_metrics(np.eye(5)[predicted], labels)
+    fixed = {"labels": range(5), "zero_division": 0}
+    assert got["macro_f1_fixed"] == pytest.approx(
+        sk.f1_score(labels, predicted, average="macro", **fixed)
+    )
+    assert got["weighted_f1"] == pytest.approx(
+        sk.f1_score(labels, predicted, average="weighted", **fixed)
+    )
+    assert got["macro_f1_fixed"] == pytest.approx(0.8 * got["macro_f1"])
+    assert classification_metrics(np.eye(5)[labels], labels)["macro_f1_fixed"] == 0.8
 
 
 def test_binary_auc_is_that_of_the_second_class() -> None:
