@@ -55,6 +55,7 @@ class Job:
         records: with rising steps, at least one.
         setting: all that jobs must share to be compared or averaged, see :func:`setting_of`.
         method: what tables call it.
+        domains: names of the environments, by number.
         origin: what must stand beside its numbers; empty if nothing must.
     """
 
@@ -64,6 +65,7 @@ class Job:
     records: tuple[LogRecord, ...]
     setting: str
     method: str
+    domains: tuple[str, ...] = ()
     origin: str = ""
 
     @property
@@ -91,6 +93,11 @@ class Job:
         """Environments that were trained and validated on."""
         measured = {env for env, part, _ in self.records[0].values if part == "out"}
         return tuple(sorted(measured - set(self.test_envs)))
+
+    def domain(self, environment: int) -> str:
+        """Return the name of an environment, ``env2`` if it has none."""
+        named = environment < len(self.domains)
+        return self.domains[environment] if named else f"env{environment}"
 
 
 def setting_of(args: Mapping[str, Any]) -> str:

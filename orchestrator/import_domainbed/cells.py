@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.domainbed_log import Job, LogMetric, LogRecord
-from orchestrator.import_domainbed.places import DOMAINS, Place, method_of, places_of
+from orchestrator.domainbed_log.names import DOMAINS, METRICS, method_of
+from orchestrator.import_domainbed.places import Place, places_of
 from orchestrator.import_domainbed.sweep import LoggedJob
 from orchestrator.report.model_selection import Choice, choose
 from search_spaces.study import Study, cell_key
@@ -15,13 +16,6 @@ from trainables.config import digest
 
 PICKED_BY: LogMetric = "f1m"
 """The published tables pick by macro F1 of the source domains."""
-
-METRICS: dict[LogMetric, str] = {
-    "acc": "accuracy",
-    "f1m": "macro_f1_fixed",
-    "f1w": "weighted_f1",
-}
-"""Names of logs -> names of our own runs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,27 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.domainbed_log import Job, SweepError
+from orchestrator.domainbed_log.names import DATASET, DOMAINS, method_of
 from search_spaces.study import Experiment, Study
 
 STUDY = "coop_lvt"
 """The study that sweeps are imported into."""
-
-_DATASET = "DR"
-DOMAINS = ("aptos", "eyepacs", "messidor", "messidor_2")
-"""Domain of each environment of ``DR``: DomainBed numbers folders in the order of their names."""
-
-METHODS: Mapping[str, str] = {
-    "ERM": "erm_resnet50",
-    "ERM_ViT": "erm_vit",
-    "Clip_train_zero_shot": "zeroshot_clip",
-    "Biomedical_Clip_train_zero_shot": "zeroshot_biobert_pubmed",
-    "Biomedical_Clip_train_squad_zero_shot": "zeroshot_biobert_squad",
-    "ERM_ViT_learning_probing": "linear_probe_clip_v",
-    "Clip_train": "naive_clip",
-    "Biomedical_Clip_train": "naive_clip_biobert",
-    "Clip_train_prompt_from_image_v2": "coop_lvt",
-}
-"""Class of the algorithm -> level of the factor 'method'. Others keep the name of their class."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,11 +23,6 @@ class Place:
     objective: str
 
 
-def method_of(algorithm: str) -> str:
-    """Return what the study calls an algorithm."""
-    return METHODS.get(algorithm, algorithm)
-
-
 def check_dataset(job: Job) -> None:
     """Refuse jobs on other data than the study's.
 
@@ -51,10 +30,10 @@ def check_dataset(job: Job) -> None:
         SweepError: the data set is another, or has not the study's domains.
     """
     environments = {*job.sources, *job.test_envs}
-    if job.dataset != _DATASET or not environments <= set(range(len(DOMAINS))):
+    if job.dataset != DATASET or not environments <= set(range(len(DOMAINS))):
         raise SweepError(
             f"{job.name}: data set '{job.dataset}' with environments {sorted(environments)}; only "
-            f"sweeps over '{_DATASET}' with environments 0 to {len(DOMAINS) - 1} can be imported"
+            f"sweeps over '{DATASET}' with environments 0 to {len(DOMAINS) - 1} can be imported"
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.domainbed_log import Job, LogRecord
+from orchestrator.domainbed_log.names import METRICS
 from orchestrator.events import (
     CellEndEvent,
     CellEvent,
@@ -19,7 +20,7 @@ from orchestrator.events import (
     SessionEvent,
     StartEvent,
 )
-from orchestrator.import_domainbed.cells import METRICS, PICKED_BY, ImportedCell, tested
+from orchestrator.import_domainbed.cells import PICKED_BY, ImportedCell, tested
 from orchestrator.import_domainbed.sweep import LoggedJob, Sweep
 from orchestrator.report.model_selection import Choice, choose, source_validation
 from orchestrator.tracking.names import IMPORTED
@@ -78,8 +79,8 @@ def _cell(cell: ImportedCell) -> Iterator[Event]:
         data=[],
         weights=[],
     )
-    for logged in cell.jobs:
-        yield from _trial(cell, logged)
+    for n in range(len(cell.jobs)):
+        yield from _trial(cell, n)
     ids = {logged.job.name: trial_id(logged) for logged in cell.jobs}
     yield CellEndEvent(
         t=max(logged.written_ms for logged in cell.jobs),
@@ -101,15 +102,17 @@ def _place(cell: ImportedCell, n: int) -> dict[str, Any]:
     }
 
 
-def _trial(cell: ImportedCell, logged: LoggedJob) -> Iterator[Event]:
-    job, trial = logged.job, trial_id(logged)
-    times = _times(logged)
+def _trial(cell: ImportedCell, n: int) -> Iterator[Event]:
+    """Tell of one job; one that its repetition did not choose was a search trial."""
+    logged = cell.jobs[n]
+    job, trial, times = logged.job, trial_id(logged), _times(logged)
+    is_chosen = job.name in {choice.job.name for choice in cell.chosen}
     yield StartEvent(
         t=times[0],
         trial=trial,
         cell=cell.id,
-        phase="replicate",
-        index=job.trial_seed,
+        phase="replicate" if is_chosen else "search",
+        index=job.trial_seed if is_chosen else n,
         seed=job.args["seed"],
         config=_config(logged),
         params={},
@@ -118,10 +121,10 @@ def _trial(cell: ImportedCell, logged: LoggedJob) -> Iterator[Event]:
         metrics = _reported(job, record)
         yield ReportEvent(t=t, trial=trial, step=number, metrics=metrics)
     choice = choose("training-domain", [job], job.test_envs[0], PICKED_BY)
-    yield _end(logged, trial, choice)
+    yield _end(logged, trial, choice, is_chosen)
 
 
-def _end(logged: LoggedJob, trial: str, choice: Choice | None) -> EndEvent:
+def _end(logged: LoggedJob, trial: str, choice: Choice | None, is_chosen: bool) -> EndEvent:
     job = logged.job
     common: dict[str, Any] = {
         "t": logged.written_ms,
@@ -132,7 +135,9 @@ def _end(logged: LoggedJob, trial: str, choice: Choice | None) -> EndEvent:
     if choice is None:
         error = f"val/{METRICS[PICKED_BY]} is NaN in all {len(job.records)} records"
         return EndEvent(state="failed", failure="nan", error=error, **common)
-    metrics = {**tested(job, choice.record), "selected_step": float(choice.record.step)}
+    metrics = {"selected_step": float(choice.record.step)}
+    if is_chosen:
+        metrics |= tested(job, choice.record)
     return EndEvent(state="complete", value=choice.validation, metrics=metrics, **common)
 
 

@@ -1,4 +1,4 @@
-"""Reads small results that trials left in the tracking store as JSON files."""
+"""Reads small results that trials left in the tracking store as files."""
 
 from __future__ import annotations
 
@@ -30,11 +30,23 @@ class ArtifactReader:
         Raises:
             TrackingError: it is there and cannot be fetched, or is not JSON.
         """
+        text = self.read_text(run_id, name)
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError as error:
+            raise self._unreadable(run_id, name, error) from error
+
+    def read_text(self, run_id: str, name: str) -> str | None:
+        """Return a text artifact of a run; None where the run has none of that name.
+
+        Raises:
+            TrackingError: it is there and cannot be fetched, or is not text.
+        """
         with tempfile.TemporaryDirectory() as folder:
             try:
                 path = Path(self.client.download_artifacts(run_id, name, folder))
-                return json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
+                return path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
                 raise self._unreadable(run_id, name, error) from error
             except (OSError, mlflow_error()) as error:
                 if self._has(run_id, name):

@@ -54,15 +54,15 @@ class RowKey:
 
     Args:
         method, setting, origin: as of its jobs.
-        source: the one environment that was trained on; None where all but the target were.
-        environments: all that the data set has.
+        source: the one domain that was trained on; empty where all but the target were.
+        domains: all that the data set has.
     """
 
     dataset: str
     method: str
     setting: str
-    source: int | None
-    environments: tuple[int, ...]
+    source: str
+    domains: tuple[str, ...]
     origin: str
 
 
@@ -77,8 +77,8 @@ class Row:
     """
 
     key: RowKey
-    trials: Mapping[int, tuple[TrialValue, ...]]
-    numbers: Mapping[int, Collected]
+    trials: Mapping[str, tuple[TrialValue, ...]]
+    numbers: Mapping[str, Collected]
     average: Collected | None
 
 
@@ -89,13 +89,13 @@ class SelectionTable:
     Args:
         picked_by: the metric that picks.
         metric: the metric that is printed, of the in part of the target.
-        targets: environments with a number in any row.
+        targets: domains with a number in any row.
     """
 
     rule: Rule
     picked_by: LogMetric
     metric: LogMetric
-    targets: tuple[int, ...]
+    targets: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
@@ -103,7 +103,7 @@ def collect(
     jobs: Iterable[Job], rule: Rule, picked_by: LogMetric, metric: LogMetric
 ) -> SelectionTable:
     """Pick from every repetition by a rule, and average what was picked."""
-    found: defaultdict[RowKey, defaultdict[int, list[TrialValue]]]
+    found: defaultdict[RowKey, defaultdict[str, list[TrialValue]]]
     found = defaultdict(lambda: defaultdict(list))
     for (key, target, trial_seed), members in sorted(_repetitions(jobs, rule).items(), key=_order):
         choice = choose(rule, members, target, picked_by)
@@ -114,12 +114,16 @@ def collect(
                 step=choice.record.step,
                 job=choice.job.name,
             )
-            found[key][target].append(value)
+            found[key][members[0].domain(target)].append(value)
     return SelectionTable(
         rule=rule,
         picked_by=picked_by,
         metric=metric,
-        targets=tuple(sorted({target for targets in found.values() for target in targets})),
+        targets=tuple(
+            domain
+            for domain in dict.fromkeys(domain for key in found for domain in key.domains)
+            if any(domain in targets for targets in found.values())
+        ),
         rows=tuple(_row(key, targets) for key, targets in found.items()),
     )
 
@@ -136,7 +140,7 @@ def summarised(values: Sequence[float]) -> Collected:
 
 
 _Repetition = tuple[RowKey, int, int]
-"""Row, target and ``trial_seed``."""
+"""Row, environment of the target and ``trial_seed``."""
 
 
 def _repetitions(jobs: Iterable[Job], rule: Rule) -> dict[_Repetition, list[Job]]:
@@ -151,8 +155,8 @@ def _repetitions(jobs: Iterable[Job], rule: Rule) -> dict[_Repetition, list[Job]
             dataset=job.dataset,
             method=job.method,
             setting=job.setting,
-            source=job.sources[0] if single_source and not pair else None,
-            environments=tuple(sorted((*job.sources, *job.test_envs))),
+            source=job.domain(job.sources[0]) if single_source and not pair else "",
+            domains=tuple(job.domain(env) for env in sorted((*job.sources, *job.test_envs))),
             origin=job.origin,
         )
         for target in job.test_envs:
@@ -162,17 +166,16 @@ def _repetitions(jobs: Iterable[Job], rule: Rule) -> dict[_Repetition, list[Job]
 
 def _order(item: tuple[_Repetition, list[Job]]) -> tuple[object, ...]:
     key, target, trial_seed = item[0]
-    source = -1 if key.source is None else key.source
-    row = (key.method, source, key.origin, key.dataset, key.setting)
+    row = (key.method, key.source, key.origin, key.dataset, key.setting)
     return (*row, target, trial_seed)
 
 
-def _row(key: RowKey, targets: Mapping[int, list[TrialValue]]) -> Row:
+def _row(key: RowKey, targets: Mapping[str, list[TrialValue]]) -> Row:
     by_trial: defaultdict[int, list[float]] = defaultdict(list)
     for values in targets.values():
         for trial in values:
             by_trial[trial.trial_seed].append(trial.value)
-    wanted = len(set(key.environments) - {key.source})
+    wanted = len(set(key.domains) - {key.source})
     whole = [fmean(values) for values in by_trial.values() if len(values) == wanted]
     return Row(
         key=key,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
-from orchestrator.report.results import CellResult, StudyResults
-from orchestrator.report.statistics import summarise
+from orchestrator.report.results import CellResult, ImportedValues, StudyResults
+from orchestrator.report.statistics import Statistic, summarise
 from orchestrator.report.table import Entry, EntryStatus, Table, arrange
 from search_spaces.study import Experiment
 
@@ -21,10 +21,18 @@ def _entry(
 ) -> Entry | None:
     published = experiment.published.get(tuple(levels.values()))
     cell = results.at(experiment.name, levels)
+    imported = results.imported_values(experiment.name, levels)
     if cell is None:
         if experiment.configure(levels) is None:
             return None
-        return Entry(levels=levels, status="not run", note="not run", published=published)
+        return Entry(
+            levels=levels,
+            status="not run",
+            note="not run",
+            metric=imported[0].metric if imported else "",
+            published=published,
+            imported=_summaries(imported),
+        )
     metric = next(
         p.metric
         for p in cell.places
@@ -39,8 +47,14 @@ def _entry(
         metric=metric,
         statistic=statistic,
         published=published,
+        imported=_summaries(imported),
         cell=cell,
     )
+
+
+def _summaries(imported: Iterable[ImportedValues]) -> tuple[Statistic, ...]:
+    statistics = (summarise(found.values) for found in imported)
+    return tuple(statistic for statistic in statistics if statistic is not None)
 
 
 def _status(cell: CellResult, metric: str) -> tuple[EntryStatus, str]:

@@ -82,11 +82,15 @@ def _assemble(client: Any, study: str, uri: str, runs: list[Any]) -> StudyResult
     for run in runs:
         if run.data.tags.get(names.KIND) == "trial":
             children[run.data.tags[names.PARENT_RUN]].append(run)
-    newest, superseded = _newest(runs)
-    shown = [child for parent, _ in newest for child in children[parent.info.run_id]]
+    parents = [run for run in runs if run.data.tags.get(names.KIND) == "cell"]
+    parents.sort(key=lambda run: int(run.data.tags[names.PLANNED]), reverse=True)
+    newest, superseded = _newest([run for run in parents if not _is_imported(run)])
+    imported = _newest_imports([run for run in parents if _is_imported(run)])
+    kept = [*(parent for parent, _ in newest), *imported]
+    shown = [child for parent in kept for child in children[parent.info.run_id]]
     objectives = {
         parent.info.run_id: names.safe_name(parent.data.tags[names.OBJECTIVE_METRIC])
-        for parent, _ in newest
+        for parent in kept
     }
     curves = _curves(client, shown, objectives, local=sqlite_path(uri) is not None)
     cells: list[CellResult] = []
@@ -96,21 +100,46 @@ def _assemble(client: Any, study: str, uri: str, runs: list[Any]) -> StudyResult
         cells.append(cell)
         by_place.update(dict.fromkeys(places, cell))
     cells.sort(key=lambda cell: cell.name)
+    beside = [
+        _cell(parent, tuple(_places(parent.data.tags)), children[parent.info.run_id], curves)
+        for parent in imported
+    ]
     store = hide_password(uri)
+    artifacts = ArtifactReader(client=client, store=store)
     return StudyResults(
         study=study,
         store=store,
         cells=tuple(cells),
         superseded=superseded,
         by_place=by_place,
-        read_json=ArtifactReader(client=client, store=store).read_json,
+        imported=tuple(sorted(beside, key=lambda cell: cell.name)),
+        read_json=artifacts.read_json,
+        read_text=artifacts.read_text,
     )
 
 
-def _newest(runs: list[Any]) -> tuple[list[tuple[Any, dict[_Place, PlaceResult]]], int]:
-    """Return the cells' runs with the places they hold, and how many places a newer one took."""
-    parents = [run for run in runs if run.data.tags.get(names.KIND) == "cell"]
-    parents.sort(key=lambda run: int(run.data.tags[names.PLANNED]), reverse=True)
+def _is_imported(run: Any) -> bool:
+    return bool(run.data.tags[names.RECIPE] == names.IMPORTED)
+
+
+def _newest_imports(parents: list[Any]) -> list[Any]:
+    """Return the last import of every cell, from the newest to the oldest.
+
+    A sweep that was imported before it was finished is there twice.
+    """
+    last: dict[str, Any] = {}
+    for run in parents:
+        if run.data.tags[names.STATE] != "running":
+            last.setdefault(run.data.tags[names.CELL], run)
+    return list(last.values())
+
+
+def _newest(parents: list[Any]) -> tuple[list[tuple[Any, dict[_Place, PlaceResult]]], int]:
+    """Return cells with the places they hold, and how many places a newer one took.
+
+    Args:
+        parents: runs of cells, the newest first.
+    """
     taken: set[_Place] = set()
     newest = []
     superseded = 0

@@ -130,6 +130,18 @@ def _no_artifact(run_id: str, name: str) -> None:
     del run_id, name
 
 
+_Place = tuple[str, frozenset[tuple[str, str]]]
+"""Experiment and levels."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportedValues:
+    """What the replicates of an imported cell have in a place of a table."""
+
+    metric: str
+    values: tuple[float, ...]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyResults:
     """Everything a report is made of.
@@ -138,22 +150,33 @@ class StudyResults:
         store: address of the tracking store, without its password.
         cells: the newest cell of every place.
         superseded: numbers left out because a newer cell has their place.
-        read_json: id of a trial's run and name of a file -> what that artifact holds, fetched now;
-            None where there is none.
+        imported: cells that were read from the logs of another program: they stand beside our own
+            and are never part of them.
+        read_json, read_text: id of a trial's run and name of a file -> what that artifact holds,
+            fetched now; None where there is none.
     """
 
     study: str
     store: str
     cells: tuple[CellResult, ...]
     superseded: int = 0
-    by_place: Mapping[tuple[str, frozenset[tuple[str, str]]], CellResult] = field(
-        default_factory=dict
-    )
+    by_place: Mapping[_Place, CellResult] = field(default_factory=dict)
+    imported: tuple[CellResult, ...] = ()
     read_json: Callable[[str, str], Any] = _no_artifact
+    read_text: Callable[[str, str], str | None] = _no_artifact
 
     def at(self, experiment: str, levels: Mapping[str, str]) -> CellResult | None:
         """Return the cell that holds a place, None if nothing was run for it."""
         return self.by_place.get((experiment, frozenset(levels.items())))
+
+    def imported_values(self, experiment: str, levels: Mapping[str, str]) -> list[ImportedValues]:
+        """Return what was imported for a place, a member for every setting."""
+        return [
+            ImportedValues(metric=place.metric, values=tuple(cell.values(place.metric)))
+            for cell in self.imported
+            for place in cell.places
+            if place.experiment == experiment and dict(place.levels) == dict(levels)
+        ]
 
     def failures(self) -> Counter[str]:
         """Return how many trials failed, by kind."""

@@ -36,6 +36,7 @@ class Entry:
         note: what is known where there is no number.
         cell: the cell whose number it is; None for a derived one.
         under: the cells that a derived number was computed from.
+        imported: the same number from logs of another program, one of each setting.
     """
 
     levels: Mapping[str, str]
@@ -46,6 +47,7 @@ class Entry:
     published: Published | None = None
     cell: CellResult | None = None
     under: tuple[CellResult, ...] = ()
+    imported: tuple[Statistic, ...] = ()
 
     @property
     def cells(self) -> tuple[CellResult, ...]:

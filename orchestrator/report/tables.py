@@ -14,7 +14,8 @@ def build_tables(results: StudyResults, study: Study) -> list[Table]:
 
     What is derived from an experiment follows it.
     """
-    ran = {place.experiment for cell in results.cells for place in cell.places}
+    cells = (*results.cells, *results.imported)
+    ran = {place.experiment for cell in cells for place in cell.places}
     tables = []
     for experiment in study.experiments:
         if experiment.name in ran:
