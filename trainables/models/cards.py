@@ -22,6 +22,7 @@ from trainables.models.catalogue import (
     sam,
     seem,
     swin,
+    vit,
 )
 
 __all__ = [
@@ -48,6 +49,7 @@ _FAMILIES = (
     sam,
     blip,
     dino,
+    vit,
 )
 
 BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(
