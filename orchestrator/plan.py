@@ -29,7 +29,7 @@ from trainables.config import (
     replace_refs,
 )
 from trainables.context import Locations
-from trainables.data.cards import DataStatus, data_status, get_data_card
+from trainables.data.cards import DataStatus, get_data_card, reference_status
 from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError, did_you_mean
 from trainables.models.cards import TWIN, get_backbone_card
 from trainables.models.text_cards import TEXT_CARDS
@@ -172,7 +172,7 @@ class _Planner:
         self.problems: dict[str, None] = {}
         self.skipped: dict[str, str] = {}
         self._ids: dict[str, str] = {}
-        self._data: dict[str, DataStatus] = {}
+        self._data: dict[DataRef, DataStatus] = {}
         self._weights: dict[BackboneRef, WeightsStatus] = {}
 
     def add(self, cell: Cell) -> None:
@@ -230,14 +230,14 @@ class _Planner:
     def _statuses(self, config: Any) -> tuple[list[DataStatus], list[WeightsStatus]]:
         data_refs, backbone_refs = references(config)
         for data_ref in data_refs:
-            if data_ref.name not in self._data:
-                self._data[data_ref.name] = data_status(data_ref.name, self.locations)
+            if data_ref not in self._data:
+                self._data[data_ref] = reference_status(data_ref, self.locations)
         for ref in backbone_refs:
             if ref not in self._weights:
                 if self.fetch:
                     fetch_weights(ref, self.locations)
                 self._weights[ref] = weights_status(ref, self.locations)
-        return [self._data[r.name] for r in data_refs], [self._weights[r] for r in backbone_refs]
+        return [self._data[r] for r in data_refs], [self._weights[r] for r in backbone_refs]
 
     def _make(
         self,

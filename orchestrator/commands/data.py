@@ -47,11 +47,14 @@ def prepare(
                 "rows": done.rows,
                 "digest": done.digest,
                 "counts": dict(done.counts),
+                "differs": done.differs,
             }
         )
         return
     counts = ", ".join(f"{split} {count}" for split, count in done.counts.items())
     OUT.print(f"{data}: {done.rows} pictures ({counts}), digest {done.digest[:12]}")
+    if done.differs:
+        OUT.print(f"warning: not the complete set: {done.differs}", markup=False, soft_wrap=True)
     OUT.print(f"manifest in {done.folder}", markup=False, soft_wrap=True)
     print_next(f"xenograft doctor {data} --full{given_again(resolved)}")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from orchestrator.cli import app, main
 from orchestrator.console import print_left_out
@@ -261,6 +262,20 @@ def test_a_plan_with_problems_still_prints_its_json(xenograft: Command) -> None:
     said = xenograft("plan", "demo", "--set", "data.name=aptos2019", "--json")
     assert said.code == 2
     assert any("not prepared" in problem for problem in json.loads(said.out)["problems"])
+
+
+def test_preparing_part_of_a_set_says_what_is_missing(xenograft: Command, tmp_path: Path) -> None:
+    pictures = tmp_path / "aptos" / "train_images"
+    pictures.mkdir(parents=True)
+    for number in range(10):
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(pictures / f"{number}.png")
+    lines = ["id_code,diagnosis", *(f"{number},{number % 5}" for number in range(10))]
+    (tmp_path / "aptos" / "train.csv").write_text("\n".join(lines))
+    command = ("prepare", "aptos2019", "--source", str(tmp_path / "aptos"))
+    said = xenograft(*command)
+    assert said.code == 0, said
+    assert "warning: not the complete set: train: 7 pictures instead of 2564" in said.out
+    assert "train: 7 pictures" in json.loads(xenograft(*command, "--json").out)["differs"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

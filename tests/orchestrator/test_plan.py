@@ -10,6 +10,7 @@ from local_executor import toy_plan
 
 from orchestrator.plan import PlanError, make_plan
 from orchestrator.selection import Selection, parse_only, parse_overrides
+from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.errors import ConfigError, SelectionError
 
@@ -107,15 +108,15 @@ def test_absent_optional_data_leaves_cells_out_with_a_reason(
 ) -> None:
     from trainables.data import cards
 
-    real = cards.data_status
+    real = cards.reference_status
 
-    def absent(name: str, where: Locations) -> cards.DataStatus:
-        status = real(name, where)
-        if name != "fashion_mnist":
+    def absent(ref: DataRef, where: Locations) -> cards.DataStatus:
+        status = real(ref, where)
+        if ref.name != "fashion_mnist":
             return status
         return dataclasses.replace(status, present=False, reason="not installed")
 
-    monkeypatch.setattr("orchestrator.plan.data_status", absent)
+    monkeypatch.setattr("orchestrator.plan.reference_status", absent)
     plan = make_plan(Selection(study="demo"), locations)
     assert set(plan.skipped.values()) == {"not installed"}
     assert len(plan.skipped) == 6

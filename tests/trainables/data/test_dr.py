@@ -12,7 +12,7 @@ from dr_samples import PICTURES, drop, write_grades, write_lines, write_official
 from PIL import Image, ImageFile
 
 from trainables.config import DataRef
-from trainables.context import Locations
+from trainables.context import Context, Locations
 from trainables.data.cards import data_status, get_data_card, reference_status
 from trainables.data.doctor import doctor
 from trainables.data.dr import DOMAINS
@@ -22,6 +22,7 @@ from trainables.data.open import load_split
 from trainables.data.pixels import read_image
 from trainables.data.prepare import prepare
 from trainables.errors import DatasetError
+from trainables.generalisation.splits import open_domains, seed_hash
 
 
 def train(locations: Locations, *domains: str, name: str = "dr") -> ImageSet:
@@ -317,3 +318,19 @@ def test_deduplication_that_recognises_nothing_is_refused(
     source = drop(write_grades(tmp_path / "in"), "messidor")
     with pytest.raises(DatasetError, match=r"no picture of messidor_2 has the name or the content"):
         prepare("dr_deduplicated", source, locations)
+
+
+@pytest.mark.parametrize("write", [write_grades, write_official])
+def test_parts_of_a_domain_are_those_of_a_folder_of_grades(
+    write: Callable[[Path], Path], tmp_path: Path, locations: Locations
+) -> None:
+    prepare("dr", write(tmp_path / "in"), locations)
+    context = Context.local(locations.store, locations)
+    opened = open_domains(DataRef(name="dr"), ["eyepacs"], 0.2, context)
+    keys = [
+        n for grade in range(5) for n in sorted(n for n, g in PICTURES["eyepacs"] if g == grade)
+    ]
+    np.random.RandomState(seed_hash(0, 1)).shuffle(keys)
+    found = names(opened.images)
+    assert [found[row] for row in opened.parts[0].outside] == keys[: len(keys) // 5]
+    assert [found[row] for row in opened.parts[0].inside] == keys[len(keys) // 5 :]
