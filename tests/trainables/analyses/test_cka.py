@@ -119,9 +119,11 @@ def test_one_batch_of_sums_is_plain_cka() -> None:
     assert summed_cka([(x, 3 * x + 1)] * 2) == pytest.approx(1)
 
 
-def test_sums_of_equal_features_are_not_defined() -> None:
-    x, same = normal(5, 3, seed=0), torch.zeros(5, 2)
+@pytest.mark.parametrize("seed", range(5))
+def test_similarity_with_equal_features_is_not_defined(seed: int) -> None:
+    x, same = normal(7, 3, seed=0), normal(1, 70, seed=seed).expand(7, -1)
     assert np.isnan(summed_cka([(x, same)]))
+    assert np.isnan(unbiased_cka(x, same))
 
 
 def test_sums_without_a_batch_are_refused() -> None:
