@@ -6,7 +6,8 @@ import sys
 
 import typer
 
-from orchestrator.commands import data, import_params, look, results, run
+from orchestrator.commands import data, look, results, run
+from orchestrator.commands.imports import imports
 from orchestrator.console import print_error
 from trainables.errors import XenograftError
 
@@ -21,7 +22,7 @@ for verb in (look.ls, look.show, run.plan, run.run, look.status, run.resume):
     app.command()(verb)
 for verb in (results.report, results.ui, data.prepare, data.doctor):
     app.command()(verb)
-app.command("import")(import_params.import_params)
+app.add_typer(imports, name="import")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The verb ``import``: settings of a paper's own repository become a selection of its study."""
+"""``import params``: settings of a paper's own repository become a selection of its study."""
 
 from __future__ import annotations
 

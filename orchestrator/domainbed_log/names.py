@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from orchestrator.domainbed_log.jobs import LogMetric
 
+STUDY = "coop_lvt"
+"""The study that these logs belong to."""
+
 DATASET = "DR"
 """The data set of diabetic retinopathy."""
 

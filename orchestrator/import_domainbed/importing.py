@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.domainbed_log import RESULTS
+from orchestrator.domainbed_log import RESULTS, Job
+from orchestrator.domainbed_log.names import DOMAINS, method_of
 from orchestrator.events import Event, encode
 from orchestrator.import_domainbed.cells import ImportedCell, arrange
 from orchestrator.import_domainbed.places import check_dataset
@@ -35,6 +37,14 @@ class ImportedSweep:
     cells: tuple[ImportedCell, ...]
     new: bool
     refused: int
+
+    @property
+    def named_jobs(self) -> list[Job]:
+        """The jobs, with the study's names of method and domains."""
+        jobs = (logged.job for logged in self.sweep.jobs)
+        return [
+            dataclasses.replace(job, method=method_of(job.method), domains=DOMAINS) for job in jobs
+        ]
 
 
 def import_sweep(

@@ -9,9 +9,6 @@ from orchestrator.domainbed_log import Job, SweepError
 from orchestrator.domainbed_log.names import DATASET, DOMAINS, method_of
 from search_spaces.study import Experiment, Study
 
-STUDY = "coop_lvt"
-"""The study that sweeps are imported into."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:

@@ -11,8 +11,10 @@ from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import inline_svg, svg
 from orchestrator.report.html import report_page
 from orchestrator.report.latex import table_latex
+from orchestrator.report.logged_jobs import logged_jobs
 from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.results import StudyResults
+from orchestrator.report.selection_tables import selection_csv, selection_tables
 from orchestrator.report.study_figures import study_figures
 from orchestrator.report.table import Table
 from orchestrator.report.tables import build_tables
@@ -25,6 +27,8 @@ _MOST_INLINE = 150
 
 def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     """Write ``report.html``, ``results.csv``, ``tables/*.tex`` and ``figures/*`` into a folder.
+
+    Where runs left logs for it, ``model_selection.csv`` too.
 
     Returns:
         The files written, the page first.
@@ -44,7 +48,10 @@ def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     files = {f"tables/{_file_name(t.name)}.tex": table_latex(t) for t in tables}
     of_study = _study_figures(results, study, tables, files)
     of_cells = _cell_figures(results, folder, files)
-    page = report_page(results, study, tables, of_study, of_cells)
+    selection = selection_tables(logged_jobs(results, study))
+    if selection:
+        files["model_selection.csv"] = selection_csv(selection)
+    page = report_page(results, study, tables, of_study, of_cells, selection)
     written = {"report.html": page, "results.csv": results_csv(tables), **files}
     for name, content in written.items():
         _write(folder / name, content)

@@ -44,8 +44,28 @@ class Collected:
     @property
     def text(self) -> str:
         """The number as DomainBed prints it, in percent: ``46.2 +/- 4.4``."""
-        mean = f"{100 * self.statistic.mean:.1f}"
-        return mean if self.error is None else f"{mean} +/- {100 * self.error:.1f}"
+        if self.error is None:
+            return self.mean_text
+        return f"{self.mean_text} +/- {100 * self.error:.1f}"
+
+    @property
+    def mean_text(self) -> str:
+        """The mean in percent: ``46.2``."""
+        return f"{100 * self.statistic.mean:.1f}"
+
+    @property
+    def error_text(self) -> str:
+        """What ± is, with its n: ``± 4.4 (se, n=3)``."""
+        n = self.statistic.n
+        return "(n=1)" if self.error is None else f"± {100 * self.error:.1f} (se, n={n})"
+
+    @property
+    def interval_text(self) -> str:
+        """The interval by Student's t in percent, ``19.7 to 72.8``; empty if there is none."""
+        low, high = self.statistic.ci95_low, self.statistic.ci95_high
+        if low is None or high is None:
+            return ""
+        return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +100,10 @@ class Row:
     trials: Mapping[str, tuple[TrialValue, ...]]
     numbers: Mapping[str, Collected]
     average: Collected | None
+
+    def listed(self, targets: Sequence[str]) -> list[Collected | None]:
+        """Return the number of each target, then the average; None where there is none."""
+        return [*(self.numbers.get(target) for target in targets), self.average]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

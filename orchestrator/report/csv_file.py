@@ -57,6 +57,8 @@ def _lines(entry: Entry) -> Iterator[dict[str, object]]:
     facts = {**_facts(entry.cells), "state": entry.status}
     numbers = {} if entry.statistic is None else _numbers(entry.statistic)
     yield {**facts, "metric": entry.metric, "printed": 1, **numbers, **_published(entry)}
+    for found in entry.imported:
+        yield {"state": "imported", "metric": entry.metric, "printed": 0, **_numbers(found)}
     if entry.cell is None or entry.statistic is None:
         return
     others = {name for r in entry.cell.replicates for name in r.metrics} - {entry.metric}

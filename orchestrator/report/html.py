@@ -11,9 +11,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report import number
+from orchestrator.report.collector import SelectionTable
 from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.results import CellResult, DataSource, StudyResults, WeightsSource
-from orchestrator.report.table import INTERVALS, LEGEND, Table, header_spans, idle_text
+from orchestrator.report.selection_tables import title as selection_title
+from orchestrator.report.table import (
+    IMPORTED_LEGEND,
+    INTERVALS,
+    LEGEND,
+    Table,
+    header_spans,
+    idle_text,
+)
 from orchestrator.selection import Selection
 from search_spaces.study import Study
 
@@ -49,12 +58,14 @@ def report_page(
     tables: Sequence[Table],
     study_figures: Mapping[str, Sequence[PageFigure]],
     cell_figures: Mapping[str, Sequence[PageFigure]],
+    selection: Sequence[SelectionTable],
 ) -> str:
     """Return the page.
 
     Args:
         study_figures: experiment -> its figures; under the empty name, those of the study.
         cell_figures: cell id -> its figures.
+        selection: tables of model selection; empty where no run has the logs for it.
     """
     from markupsafe import Markup
 
@@ -77,6 +88,11 @@ def report_page(
         number=number,
         spans=header_spans,
         idle_text=idle_text,
+        has_imported=any(table.has_imported for table in tables),
+        imported_legend=IMPORTED_LEGEND,
+        selection=selection,
+        selection_title=selection_title,
+        imports=_imports(results),
         raw=Markup,
     )
 
@@ -88,7 +104,7 @@ def _labels(tables: Sequence[Table]) -> list[str]:
 
 def _dates(results: StudyResults) -> str:
     days = sorted({_day(cell.planned) for cell in results.cells})
-    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))
 
 
 def _day(t_ms: int) -> str:
@@ -180,6 +196,12 @@ def _provenance(results: StudyResults) -> dict[str, str]:
         for name, value in cell.provenance.items():
             values[name][value] = None
     return {name: ", ".join(values[name]) for name in sorted(values)}
+
+
+def _imports(results: StudyResults) -> list[Mapping[str, str]]:
+    """Return what is known of each import, once."""
+    found = {tuple(sorted(cell.provenance.items())): None for cell in results.imported}
+    return [dict(facts) for facts in found]
 
 
 def _failures(results: StudyResults) -> list[dict[str, Any]]:

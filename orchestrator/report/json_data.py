@@ -6,7 +6,9 @@ import dataclasses
 import math
 from typing import Any
 
+from orchestrator.report.logged_jobs import logged_jobs
 from orchestrator.report.results import StudyResults
+from orchestrator.report.selection_tables import selection_json, selection_tables
 from orchestrator.report.table import INTERVALS, Entry, Table
 from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
@@ -19,6 +21,7 @@ def to_json(results: StudyResults, study: Study) -> dict[str, Any]:
         "title": study.title,
         "paper": study.paper,
         "tables": [_table(table) for table in build_tables(results, study)],
+        "model_selection": _finite(selection_json(selection_tables(logged_jobs(results, study)))),
         "failures": dict(results.failures()),
         "superseded": results.superseded,
     }
@@ -42,6 +45,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "statistic": None if entry.statistic is None else dataclasses.asdict(entry.statistic),
         "published": None if entry.published is None else dataclasses.asdict(entry.published),
         "published_in_ci95": entry.agrees,
+        "imported": [dataclasses.asdict(statistic) for statistic in entry.imported],
     }
     if entry.under:
         body |= {"cells": [c.cell for c in entry.under], "labels": list(entry.labels)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.report.number import mean_text, published_text, spread_text
-from orchestrator.report.table import INTERVALS, LEGEND, Entry, Table, header_spans
+from orchestrator.report.table import IMPORTED_LEGEND, INTERVALS, LEGEND, Entry, Table, header_spans
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -39,6 +39,9 @@ def table_latex(table: Table) -> str:
     ]
     for titles, entries in table.rows:
         lines.append(_row([*(titles or ("",)), *(_number(entry) for entry in entries)]))
+        most = max((len(entry.imported) for entry in entries if entry is not None), default=0)
+        for n in range(most):
+            lines.append(_row([*[""] * side, *(_imported(entry, n) for entry in entries)]))
         if any(entry is not None and entry.published is not None for entry in entries):
             lines.append(_row([*[""] * side, *(_paper(entry) for entry in entries)]))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
@@ -59,6 +62,7 @@ def _caption(table: Table) -> str:
         )
         parts.append(f"{', '.join(table.metrics)}; {brackets}.")
     parts += [f"{label}: {LEGEND[label]}." for label in table.labels]
+    parts += [f"imported: {IMPORTED_LEGEND}."] if table.has_imported else []
     return " ".join(parts)
 
 
@@ -88,6 +92,12 @@ def _number(entry: Entry | None) -> str:
         return entry.note
     words = [mean_text(entry.statistic), spread_text(entry.statistic), *entry.labels]
     return " ".join(words)
+
+
+def _imported(entry: Entry | None, n: int) -> str:
+    if entry is None or n >= len(entry.imported):
+        return ""
+    return f"imported {mean_text(entry.imported[n])} {spread_text(entry.imported[n])}"
 
 
 def _paper(entry: Entry | None) -> str:

@@ -21,6 +21,11 @@ INTERVALS: Mapping[IntervalKind, str] = {
     "bootstrap": "95 % interval by percentile bootstrap over replicates",
 }
 
+IMPORTED_LEGEND = (
+    "read from the logs of another program, not run here: it stands beside our number and is in "
+    "no mean of ours"
+)
+
 LEGEND: Mapping[str, str] = {
     "synthetic": "made on generated pictures: shows that the method runs, not what it is worth",
     "twin": "made with a tiny stand-in for the backbone: not comparable with the paper",
@@ -113,6 +118,11 @@ class Table:
         return [entry for _, entries in self.rows for entry in entries if entry is not None]
 
     @property
+    def has_imported(self) -> bool:
+        """Whether a number from logs of another program stands in it."""
+        return any(entry.imported for entry in self.entries)
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics its numbers are, in order of appearance."""
         return tuple(dict.fromkeys(e.metric for e in self.entries if e.metric))
@@ -132,7 +142,7 @@ def idle_text(rows: int) -> str:
 
 
 def _begun(entry: Entry | None) -> bool:
-    return entry is not None and entry.status != "not run"
+    return entry is not None and (entry.status != "not run" or bool(entry.imported))
 
 
 def header_spans(columns: Sequence[tuple[str, ...]], depth: int) -> list[tuple[str, int]]:

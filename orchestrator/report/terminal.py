@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.number import mean_text, published_text, spread_text
 from orchestrator.report.results import StudyResults
-from orchestrator.report.table import INTERVALS, LEGEND, Entry, Table, idle_text
+from orchestrator.report.table import IMPORTED_LEGEND, INTERVALS, LEGEND, Entry, Table, idle_text
 from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
 
@@ -34,6 +34,8 @@ def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
         if idle:
             shown.append(Text(f"  {idle_text(idle)}", style="dim"))
         shown += [Text(f"  {label}: {LEGEND[label]}", style="dim") for label in table.labels]
+        if table.has_imported:
+            shown.append(Text(f"  imported: {IMPORTED_LEGEND}", style="dim"))
     failures = results.failures()
     if failures:
         counts = ", ".join(f"{n} {kind}" for kind, n in failures.most_common())
@@ -96,6 +98,8 @@ def _entry_text(entry: Entry | None, spread_is_named: bool) -> Text:
         text.append(f" {spread}")
         if entry.labels:
             text.append("\n" + " ".join(entry.labels), style="yellow")
+    for found in entry.imported:
+        text.append(f"\nimported {mean_text(found)} {spread_text(found)}", style="magenta")
     if entry.published is not None:
         text.append(f"\npaper {published_text(entry.published)}", style="cyan")
     return text

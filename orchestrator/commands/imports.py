@@ -1,0 +1,29 @@
+"""The verb ``import``: settings and results of a paper's own repository."""
+
+from __future__ import annotations
+
+import typer
+from typer.core import TyperGroup
+
+from orchestrator.commands.import_domainbed import import_domainbed
+from orchestrator.commands.import_params import import_params
+
+_DEFAULT = "params"
+
+
+class _Imports(TyperGroup):
+    """``import FILE`` is short for ``import params FILE``."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+imports = typer.Typer(
+    cls=_Imports,
+    help="Import what a paper's repository has; `import FILE` is short for `import params FILE`.",
+    no_args_is_help=True,
+)
+imports.command(_DEFAULT)(import_params)
+imports.command("domainbed")(import_domainbed)
