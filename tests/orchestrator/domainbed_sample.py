@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.domainbed_log import Job, LogMetric, LogRecord, Part, setting_of
-from orchestrator.import_domainbed.identity import legacy_job_md5
 from orchestrator.domainbed_log.names import DOMAINS
+from orchestrator.import_domainbed.identity import legacy_job_md5
 from trainables.generalisation.splits import seed_hash
 
 LOGS = Path(__file__).parents[1] / "golden" / "coop_lvt" / "training_logs.csv"
