@@ -89,9 +89,11 @@ def count_differences(card: DataCard, pictures: Iterable[tuple[Split, str, objec
     differs = [f"{k}: {n} pictures instead of {m}" for k, (n, m) in expected.items() if n != m]
     for domain, numbers in card.expected_classes.items():
         found = tuple(per_class[domain, label] for label in range(len(numbers)))
-        if found != numbers:
+        if not any(found):
+            differs.append(f"{domain}: no pictures")
+        elif found != numbers:
             differs.append(f"{domain}: {_listed(found)} pictures per class, not {_listed(numbers)}")
-    return ", ".join(differs)
+    return "; ".join(differs)
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -98,6 +98,7 @@ def test_some_domains_can_be_prepared_and_opened_alone(
         "dr", drop(write_official(tmp_path / "in"), "eyepacs", "messidor"), locations
     )
     assert prepared.absent_domains == ("eyepacs", "messidor")
+    assert "; eyepacs: no pictures; messidor: no pictures; messidor_2: 1/" in prepared.differs
     assert set(train(locations, "messidor_2", "aptos").domain_of) == {"aptos", "messidor_2"}
     assert data_status("dr", locations).present
     with pytest.raises(
