@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -132,11 +133,15 @@ def _write_records(
     config: Config, sources: Domains, targets: Domains, records: list[Record], context: Context
 ) -> None:
     card = get_data_card(config.data.name)
+    # Which domains is said by test_envs: runs that differ in nothing else are of one setting.
+    domains = ("source_domains", "test_domains")
+    hparams = {name: value for name, value in flatten(config).items() if name not in domains}
     args = {
         "algorithm": config.method.name,
         "dataset": config.data.name,
         "test_envs": [card.domains.index(name) for name in config.test_domains],
         "trial_seed": context.replicate,
+        "hparams": json.dumps(hparams, sort_keys=True),
         "hparams_seed": 0,
         "holdout_fraction": config.holdout_fraction,
         "steps": config.steps,
@@ -145,7 +150,7 @@ def _write_records(
     }
     parts = [*sources.parts, *targets.parts]
     steps_per_epoch = min(len(domain.inside) for domain in parts) / config.batch_size
-    write_results(context.artifacts, records, args, flatten(config), steps_per_epoch)
+    write_results(context.artifacts, records, args, hparams, steps_per_epoch)
 
 
 def _save(

@@ -121,6 +121,8 @@ def test_results_have_the_keys_of_domainbed(whole: Run) -> None:
     assert whole.results[-1].keys() == measured | common | oracle
     args = whole.results[0]["args"]
     assert (args["test_envs"], args["trial_seed"], args["algorithm"]) == ([2], 0, "erm")
+    assert json.loads(args["hparams"]) == whole.results[0]["hparams"]
+    assert not {"source_domains", "test_domains"} & whole.results[0]["hparams"].keys()
 
 
 def test_an_epoch_is_that_of_the_smallest_domain(whole: Run, shared_locations: Locations) -> None:
