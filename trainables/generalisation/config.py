@@ -9,6 +9,7 @@ from typing import Literal
 from trainables.config import BackboneRef
 from trainables.errors import ConfigError
 from trainables.generalisation.create import check_method
+from trainables.generalisation.text_config import PromptConfig, TextConfig, check_texts
 
 LossName = Literal["cross_entropy", "focal", "ordinal_smoothing"]
 
@@ -81,6 +82,8 @@ class MethodConfig:
         name: see :data:`trainables.generalisation.create.METHODS`.
         loss: of methods that train a classifier by a loss per picture.
         dropout: probability that an entry of the pooled feature is zeroed in training.
+        text: sentences of the classes, of methods that compare pictures with them.
+        prompt: vectors that are learned beside the words of these sentences.
         freeze_norms: batch norms keep the statistics they came with; scales and shifts still train.
     """
 
@@ -88,6 +91,8 @@ class MethodConfig:
     backbone: BackboneRef
     loss: LossConfig = field(default_factory=LossConfig)
     invariance: InvarianceConfig = field(default_factory=InvarianceConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    prompt: PromptConfig = field(default_factory=PromptConfig)
     dropout: float = 0.0
     freeze_norms: bool = False
 
@@ -95,3 +100,4 @@ class MethodConfig:
         check_method(self.name)
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"method.dropout must be in [0, 1), got {self.dropout}")
+        check_texts(self.name, self.backbone, self.text, self.prompt)

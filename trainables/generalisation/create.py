@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _SUPERVISED = "trainables.generalisation.supervised_methods"
 _INVARIANCE = "trainables.generalisation.invariance"
+_CLIP = "trainables.generalisation.clip_methods"
+_COOP_LVT = "trainables.generalisation.coop_lvt"
+_BIOBERT = "trainables.generalisation.biobert_methods"
+_PROMPTS = "trainables.generalisation.prompt_learning"
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,6 +30,15 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "mixup": f"{_INVARIANCE}:build_mixup",
         "mmd": f"{_INVARIANCE}:build_mmd",
         "coral": f"{_INVARIANCE}:build_coral",
+        "zero_shot": f"{_CLIP}:build_zero_shot",
+        "naive_clip": f"{_CLIP}:build_naive_clip",
+        "linear_probe_clip_v": f"{_CLIP}:build_linear_probe",
+        "clip_v_finetune": f"{_CLIP}:build_finetuning",
+        "coop_lvt": f"{_COOP_LVT}:build_coop_lvt",
+        "coop_lvt_prompt_only": f"{_COOP_LVT}:build_prompt_only",
+        "biobert_prompt": f"{_BIOBERT}:build_biobert_prompt",
+        "coop": f"{_PROMPTS}:build_coop",
+        "cocoop": f"{_PROMPTS}:build_cocoop",
     }
 )
 """Name -> ``module:function`` of a :class:`~trainables.generalisation.method.Builder`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import open_clip
@@ -28,7 +29,9 @@ from trainables.models.seeding import seeded
 from trainables.models.weights import require_weights
 
 _NOT_TEXT = ("visual.", "prompts")
+_TEMPERATURE = "logit_scale"  # its logarithm
 _OPENAI_TEMPERATURE = 100.0
+_STARTING_TEMPERATURE = 1 / 0.07
 
 
 class ClipText(nn.Module):
@@ -121,17 +124,43 @@ def create_clip_text(ref: BackboneRef, locations: Locations, seed: int) -> ClipT
     status = require_weights(ref, locations)
     with seeded(seed):
         text = ClipText(card)
-    path = status.path
-    if ref.weights == TWIN:
-        from trainables.models.clip_twin_text import twin_text_weights
-
-        path = twin_text_weights(card, locations)
+    path = _text_file(ref, card, status.path, locations)
     if path is not None:
         text_card = dataclasses.replace(card, ignored_keys=_NOT_TEXT)
         load_strictly(text.tower, read_pair(path), text_card, path)
     if ref.weights == "openai":
         _check_openai(text)
     return text.eval().requires_grad_(False)
+
+
+def clip_temperature(ref: BackboneRef, locations: Locations) -> float:
+    """Return what the cosines of an image tower with texts are multiplied by to make logits.
+
+    It is in the file of the pair. Random weights have what training starts from.
+
+    Raises:
+        SelectionError, WeightsError, StorageError: as :func:`create_clip_text`; or the file has no
+            temperature.
+    """
+    card = get_backbone_card(ref.card)
+    path = _text_file(ref, card, require_weights(ref, locations).path, locations)
+    if path is None:
+        return _STARTING_TEMPERATURE
+    state = read_pair(path)
+    if _TEMPERATURE not in state:
+        raise WeightsError(f"{path} has no '{_TEMPERATURE}': it is not a pair of two towers")
+    return math.exp(float(state[_TEMPERATURE]))
+
+
+def _text_file(
+    ref: BackboneRef, card: BackboneCard, published: Path | None, locations: Locations
+) -> Path | None:
+    """Return the file that holds what belongs to the text side of a pair; random weights: None."""
+    if ref.weights == TWIN and has_clip_text(card):
+        from trainables.models.clip_twin_text import twin_text_weights
+
+        return twin_text_weights(card, locations)
+    return published
 
 
 def _check_openai(text: ClipText) -> None:
