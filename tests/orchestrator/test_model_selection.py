@@ -67,7 +67,9 @@ oracle          acc acc 37.850 60.625 63.715 67.741 57.483  0.836 0.724 0.654 1.
 oracle          f1m f1m 28.908 31.548 46.974 50.675 39.526  1.626 0.388 0.336 1.036 0.431
 oracle          f1w f1w 43.188 61.727 64.967 67.641 59.381  1.076 0.369 0.519 1.060 0.232
 """
-"""Rule, metric that picks, metric; means of the four targets and their average; errors."""
+"""Rule, metric that picks, metric; means of the four targets and their average; errors.
+
+Good to one in the third decimal."""
 
 
 @pytest.mark.parametrize("line", RECOMPUTED.strip().splitlines())
@@ -79,7 +81,23 @@ def test_every_rule_and_metric_gives_what_a_recomputation_of_the_logs_gave(
     (row,) = table.rows
     found = [number for number in row.listed(table.targets) if number is not None]
     ours = [100 * n.statistic.mean for n in found] + [100 * (n.error or 0.0) for n in found]
-    assert ours == pytest.approx([float(number) for number in numbers], abs=0.00051)
+    assert ours == pytest.approx([float(number) for number in numbers], abs=0.001)
+
+
+@pytest.mark.parametrize("picked_by", ["acc", "f1m", "f1w"])
+@pytest.mark.parametrize("metric", ["acc", "f1m", "f1w"])
+def test_the_training_domain_rule_is_an_argmax_over_the_file(
+    published: list[Job], picked_by: LogMetric, metric: LogMetric
+) -> None:
+    (row,) = collect(published, "training-domain", picked_by, metric).rows
+    for env in range(4):
+        expected = []
+        for trial_seed in range(3):
+            records = published_records()[env, trial_seed]
+            sources = [f"env{i}_out_{picked_by}" for i in range(4) if i != env]
+            validation = np.array([[r[key] for key in sources] for r in records]).mean(axis=1)
+            expected.append(records[int(validation.argmax())][f"env{env}_in_{metric}"])
+        assert list(row.numbers[f"env{env}"].values) == expected
 
 
 @pytest.mark.parametrize(
