@@ -112,8 +112,12 @@ class Config:
             )
         # A card that does not exist is reported, with those that do, where its data is looked for.
         card = DATA_CARDS.get(self.data.name)
-        for domain in named if card is not None else ():
-            if card is not None and domain not in card.domains:
+        if card is None:
+            return
+        if card.task != "multiclass":
+            raise ConfigError(f"data set '{card.name}' has labels that are no classes")
+        for domain in named:
+            if domain not in card.domains:
                 raise ConfigError(
                     f"data set '{card.name}' has no domain '{domain}'."
                     f"{did_you_mean(domain, card.domains)}"

@@ -226,6 +226,24 @@ def test_validation_pictures_are_augmented_as_released_or_not_at_all(
     assert released != untouched
 
 
+@pytest.mark.parametrize(("normalisation", "red"), [("imagenet", 0.485), ("backbone", 0.48145466)])
+def test_clip_is_fed_by_the_statistics_of_imagenet_or_its_own(
+    normalisation: Any, red: float, shared_locations: Locations, tmp_path: Path
+) -> None:
+    backbone = BackboneRef(card="clip_vit_b16_twin", weights="random")
+    config = dataclasses.replace(
+        CONFIG,
+        method=MethodConfig(name="linear_probe", backbone=backbone),
+        image_size_px=None,
+        steps=1,
+        normalisation=normalisation,
+    )
+    run(config, tmp_path, shared_locations)
+    transform = json.loads((tmp_path / "artifacts" / "config.json").read_text())["transform"]
+    assert transform["mean"][0] == red
+    assert (transform["interpolation"], transform["size_px"]) == ("bilinear", 64)
+
+
 class Untrained(Method):
     """Grades by redness, and counts how often it is asked to."""
 
@@ -324,6 +342,7 @@ def test_what_is_saved_is_the_state_that_was_tested(whole: Run) -> None:
         ({"test_domains": ()}, "test_domains must name"),
         ({"test_domains": ("camera_0",)}, r"\['camera_0'\] may be named once"),
         ({"test_domains": ("camera_9",)}, "has no domain 'camera_9'"),
+        ({"data": DataRef(name="chexpert_twin")}, "'chexpert_twin' has labels that are no classes"),
         ({"holdout_fraction": 1.0}, "holdout_fraction"),
         ({"steps": 0}, "steps must be >= 1"),
         ({"batch_size": 1}, "batch_size must be >= 2"),
