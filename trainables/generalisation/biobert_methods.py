@@ -24,6 +24,7 @@ from trainables.generalisation.text_classifier import (
 )
 from trainables.models.seeding import seeded
 from trainables.models.text import SentenceEncoder, create_text_encoder
+from trainables.models.unsaved import Unsaved
 
 
 def build_biobert_prompt(config: MethodConfig, setting: Setting) -> Method:
@@ -75,7 +76,7 @@ class PromptedBert(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        self.encoder, self.order = encoder.model, order
+        self.encoder, self.order = Unsaved(encoder.model), order
         tokens = encoder.tokens(sentences)
         self.register_buffer("ids_kt", tokens["input_ids"], persistent=False)
         self.register_buffer("mask_kt", tokens["attention_mask"], persistent=False)
@@ -83,7 +84,7 @@ class PromptedBert(nn.Module):
             self.prompts_vd = nn.Parameter(torch.randn(count, self._embeddings().embedding_dim))
 
     def _embeddings(self) -> nn.Embedding:
-        words: nn.Embedding = self.encoder.transformer.embeddings.word_embeddings
+        words: nn.Embedding = self.encoder.module.transformer.embeddings.word_embeddings
         return words
 
     def forward(self) -> Tensor:
@@ -96,8 +97,8 @@ class PromptedBert(nn.Module):
             mask_kt = torch.cat([ones_kv, self.mask_kt], dim=1)  # the first token is never padding
         else:
             # The library adds the segment's embedding to all: taken off here, none is left.
-            segment_d = self.encoder.transformer.embeddings.token_type_embeddings.weight[0]
+            segment_d = self.encoder.module.transformer.embeddings.token_type_embeddings.weight[0]
             x_ktd = torch.cat([prompts_kvd - segment_d, words_ktd], dim=1)
             mask_kt = torch.ones_like(x_ktd[..., 0], dtype=torch.long)
-        output = self.encoder.transformer(inputs_embeds=x_ktd, attention_mask=mask_kt)
-        return F.normalize(self.encoder.pool(output, mask_kt), dim=-1)
+        output = self.encoder.module.transformer(inputs_embeds=x_ktd, attention_mask=mask_kt)
+        return F.normalize(self.encoder.module.pool(output, mask_kt), dim=-1)

@@ -28,6 +28,7 @@ from trainables.generalisation.text_classifier import create_images, create_word
 from trainables.models.clip_images import ClipImages
 from trainables.models.clip_text import ClipText, end_of_text
 from trainables.models.seeding import seeded
+from trainables.models.unsaved import Unsaved
 
 _HIDDEN = 1024
 
@@ -109,28 +110,28 @@ class ActiveCoopLvt(Method):
         context: Context,
     ) -> None:
         super().__init__()
-        self.images, self.text, self.conditioner = images, text, conditioner
-        self.context = context
+        self.images, self.text, self.conditioner = images, Unsaved(text), conditioner
+        self.context, self.temperature = context, text.temperature
         self.register_buffer("ids_kt", text.token_ids(sentences), persistent=False)
 
     def loss(self, batches: Sequence[ImageBatch]) -> Tensor:
         labels = torch.cat([batch.labels for batch in batches])
         pooled_ne = self.images.pooled(torch.cat([batch.x_nchw for batch in batches]))
-        u_nd = encode_inserted(self.text, self.ids_kt[labels], self.conditioner(pooled_ne))
+        u_nd = encode_inserted(self.text.module, self.ids_kt[labels], self.conditioner(pooled_ne))
         return pair_contrastive(
             gather(self.images.unit(pooled_ne), self.context),
             gather(F.normalize(u_nd, dim=-1), self.context),
-            self.text.temperature,
+            self.temperature,
         )
 
     def logits(self, x_nchw: Tensor) -> Tensor:
         pooled_ne = self.images.pooled(x_nchw)
         n, k = len(pooled_ne), len(self.ids_kt)
         made_nvd = self.conditioner(pooled_ne).repeat_interleave(k, dim=0)
-        u_md = encode_inserted(self.text, self.ids_kt.repeat(n, 1), made_nvd)
+        u_md = encode_inserted(self.text.module, self.ids_kt.repeat(n, 1), made_nvd)
         u_nkd = F.normalize(u_md, dim=-1).reshape(n, k, -1)
         z_nd = self.images.unit(pooled_ne)
-        return self.text.temperature * torch.einsum("nd,nkd->nk", z_nd, u_nkd)
+        return self.temperature * torch.einsum("nd,nkd->nk", z_nd, u_nkd)
 
 
 def encode_appended(text: ClipText, ids_nt: Tensor, made_nvd: Tensor) -> Tensor:

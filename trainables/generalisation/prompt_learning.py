@@ -27,6 +27,7 @@ from trainables.generalisation.text_classifier import (
 from trainables.models.clip_images import ClipImages
 from trainables.models.clip_text import ClipText, end_of_text
 from trainables.models.seeding import seeded
+from trainables.models.unsaved import Unsaved
 
 _PLACEHOLDER = "X"
 _SPREAD = 0.02
@@ -37,13 +38,13 @@ def build_coop(config: MethodConfig, setting: Setting) -> Method:
     """Build context vectors that all classes share, trained by a loss of logits."""
     images, texts = _create(config, setting)
     objective = PictureLoss(config.loss, len(setting.classes))
-    return TextClassifier(images, texts, texts.text.temperature, objective)
+    return TextClassifier(images, texts, texts.temperature, objective)
 
 
 def build_cocoop(config: MethodConfig, setting: Setting) -> Method:
     """Build context vectors that a small network moves for every picture."""
     images, texts = _create(config, setting)
-    shift = _shift_network(images.dim, texts.text.width, seed_from(setting.context.seed, "shift"))
+    shift = _shift_network(images.dim, texts.width, seed_from(setting.context.seed, "shift"))
     return CoCoOp(images, texts, shift, PictureLoss(config.loss, len(setting.classes)))
 
 
@@ -75,7 +76,8 @@ class ContextTexts(nn.Module):
 
     def __init__(self, text: ClipText, names: Sequence[str], *, count: int, seed: int) -> None:
         super().__init__()
-        self.text = text
+        self.text, self.temperature = Unsaved(text), text.temperature
+        self.width = text.width
         places = " ".join([_PLACEHOLDER] * count)
         self.register_buffer(
             "ids_kt", text.token_ids([f"{places} {name}." for name in names]), persistent=False
@@ -91,11 +93,12 @@ class ContextTexts(nn.Module):
         """Return one vector of length one per context and class, (n, k, d)."""
         n, v, _ = context_nvd.shape
         k, end_k = len(self.ids_kt), end_of_text(self.ids_kt)
-        words_ktd = self.text.embed_ids(self.ids_kt[:, : int(end_k.max()) + 1])
+        text = self.text.module
+        words_ktd = text.embed_ids(self.ids_kt[:, : int(end_k.max()) + 1])
         words_nktd = words_ktd.expand(n, -1, -1, -1)
         context_nkvd = context_nvd[:, None].expand(-1, k, -1, -1)
         x_nktd = torch.cat([words_nktd[:, :, :1], context_nkvd, words_nktd[:, :, 1 + v :]], dim=2)
-        u_md = self.text.read(self.text.placed(x_nktd.flatten(0, 1)), end_k.repeat(n))
+        u_md = text.read(text.placed(x_nktd.flatten(0, 1)), end_k.repeat(n))
         return F.normalize(u_md, dim=-1).reshape(n, k, -1)
 
 
@@ -107,6 +110,7 @@ class CoCoOp(Method):
     ) -> None:
         super().__init__()
         self.images, self.texts, self.shift, self.objective = images, texts, shift, objective
+        self.temperature = texts.temperature
 
     def loss(self, batches: Sequence[ImageBatch]) -> Tensor:
         labels = torch.cat([batch.labels for batch in batches])
@@ -119,4 +123,4 @@ class CoCoOp(Method):
         z_nd = self.images(x_nchw)
         context_nvd = self.texts.context_vd + self.shift(z_nd)[:, None]
         u_nkd = self.texts.encode(context_nvd)
-        return self.texts.text.temperature * torch.einsum("nd,nkd->nk", z_nd, u_nkd)
+        return self.temperature * torch.einsum("nd,nkd->nk", z_nd, u_nkd)

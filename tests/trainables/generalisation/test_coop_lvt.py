@@ -104,10 +104,8 @@ def test_active_training_reaches_image_tower_and_conditioner(shared_locations):
     set_training_mode(method)
     torch.autograd.backward(method.loss(batches_of(0)))
     for name, parameter in method.named_parameters():
-        if name.startswith("text."):
-            assert parameter.grad is None
-        else:
-            assert torch.count_nonzero(parameter.grad) > 0, name
+        assert torch.count_nonzero(parameter.grad) > 0, name
+    assert all(parameter.grad is None for parameter in method.text.module.parameters())
 
 
 def test_active_scores_are_those_of_one_picture_and_class_at_a_time(shared_locations):
@@ -118,10 +116,10 @@ def test_active_scores_are_those_of_one_picture_and_class_at_a_time(shared_locat
         pooled_1e = method.images.pooled(x_nchw[i : i + 1])
         for k in (0, 4):
             u_1d = encode_inserted(
-                method.text, method.ids_kt[k : k + 1], method.conditioner(pooled_1e)
+                method.text.module, method.ids_kt[k : k + 1], method.conditioner(pooled_1e)
             )
             cosine = functional.cosine_similarity(u_1d, method.images.unit(pooled_1e))
-            expected = method.text.temperature * cosine
+            expected = method.temperature * cosine
             assert torch.allclose(logits_nk[i, k], expected[0], atol=1e-4)
 
 
@@ -132,3 +130,12 @@ def test_active_prompt_only_trains_the_conditioner(shared_locations):
     trained = {name.split(".")[0] for name, p in method.named_parameters() if p.requires_grad}
     assert trained == {"conditioner"}
     assert all(torch.count_nonzero(p.grad) > 0 for p in method.trained_parameters())
+
+
+def test_the_frozen_text_tower_moves_with_the_method_and_is_none_of_its_state(shared_locations):
+    method = method_of("coop_lvt", shared_locations, prompt=ACTIVE)
+    assert {name.split(".")[0] for name in method.state_dict()} == {"images", "conditioner"}
+    method.train().double()
+    assert not method.text.module.training
+    assert all(p.dtype == torch.float64 for p in method.text.module.parameters())
+    assert method(batches_of(0)[0].x_nchw.double()).dtype == torch.float64
