@@ -82,7 +82,6 @@ def _print_table(table: SelectionTable) -> None:
 
     rows = []
     for row in table.rows:
-        source = f" trained on {row.key.source}" if row.key.source else ""
         numbers = ["–" if found is None else found.text for found in row.listed(table.targets)]
-        rows.append((f"{row.key.method}{source}", *numbers))
+        rows.append((table.label(row), *numbers))
     print_rows(("method", *table.targets, "average"), rows, title=title(table))

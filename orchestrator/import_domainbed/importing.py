@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,8 @@ def import_sweep(
         if not (folder / _LEDGER).exists():
             if _is_in_store(tracking_uri, study.name, sweep.digest, len(cells)):
                 return ImportedSweep(sweep=sweep, cells=cells, new=False, refused=0)
-            _write(folder, sweep, retell(sweep, cells, study.name))
+            now_ms = time.time_ns() // 1_000_000
+            _write(folder, sweep, retell(sweep, cells, study.name, now_ms))
         new, refused = _ship(folder, tracking_uri, study.name)
     except mlflow_error() as error:
         raise TrackingError(

@@ -1,7 +1,8 @@
 """Tells a finished sweep as the events of a study, which tracking can ship to MLflow.
 
-Times are what the logs leave: a job ended when its log was last written, and its records lie before
-that by the durations of their steps.
+A cell's time is that of the import, which decides between two of the same cell. A trial's times are
+what the logs leave: a job ended when its log was last written, and its records lie before that by
+the durations of their steps.
 """
 
 from __future__ import annotations
@@ -31,16 +32,20 @@ DIGEST = "import.digest"
 """Provenance that says which sweep a run was imported from."""
 
 
-def retell(sweep: Sweep, cells: Sequence[ImportedCell], study: str) -> Iterator[Event]:
-    """Yield the events of an import, in an order tracking understands."""
+def retell(sweep: Sweep, cells: Sequence[ImportedCell], study: str, now_ms: int) -> Iterator[Event]:
+    """Yield the events of an import, in an order tracking understands.
+
+    Args:
+        now_ms: when the sweep is imported, milliseconds since the epoch.
+    """
     yield SessionEvent(
-        t=min(_times(logged)[0] for logged in sweep.jobs),
+        t=now_ms,
         study=study,
         selection={},
         provenance=_provenance(sweep),
     )
     for cell in cells:
-        yield from _cell(cell)
+        yield from _cell(cell, now_ms)
 
 
 def trial_id(logged: LoggedJob) -> str:
@@ -63,9 +68,9 @@ def _provenance(sweep: Sweep) -> dict[str, str]:
     }
 
 
-def _cell(cell: ImportedCell) -> Iterator[Event]:
+def _cell(cell: ImportedCell, now_ms: int) -> Iterator[Event]:
     yield CellEvent(
-        t=max(logged.written_ms for logged in cell.jobs),
+        t=now_ms,
         cell=cell.id,
         name=cell.name,
         places=[_place(cell, n) for n in range(len(cell.places))],
@@ -83,7 +88,7 @@ def _cell(cell: ImportedCell) -> Iterator[Event]:
         yield from _trial(cell, n)
     ids = {logged.job.name: trial_id(logged) for logged in cell.jobs}
     yield CellEndEvent(
-        t=max(logged.written_ms for logged in cell.jobs),
+        t=now_ms,
         cell=cell.id,
         state="complete" if cell.chosen else "failed",
         replicates=[ids[choice.job.name] for choice in cell.chosen],

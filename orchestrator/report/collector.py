@@ -122,6 +122,16 @@ class SelectionTable:
     targets: tuple[str, ...]
     rows: tuple[Row, ...]
 
+    def label(self, row: Row) -> str:
+        """Return the name of a row; with its setting, where that alone tells it from another."""
+        key = row.key
+        name = f"{key.method}, trained on {key.source}" if key.source else key.method
+        others = [other.key for other in self.rows if other.key.setting != key.setting]
+        same = (key.method, key.source, key.origin)
+        if any((other.method, other.source, other.origin) == same for other in others):
+            return f"{name} {key.setting}"
+        return name
+
 
 def collect(
     jobs: Iterable[Job], rule: Rule, picked_by: LogMetric, metric: LogMetric

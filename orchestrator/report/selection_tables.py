@@ -75,6 +75,7 @@ def _lines(table: SelectionTable, row: Row) -> Iterator[dict[str, Any]]:
         "origin": row.key.origin,
         "train_domain": row.key.source,
         "dataset": row.key.dataset,
+        "setting": row.key.setting,
     }
     for domain in (domain for domain in table.targets if domain in row.numbers):
         steps = " ".join(str(trial.step) for trial in row.trials[domain])

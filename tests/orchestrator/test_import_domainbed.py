@@ -21,6 +21,7 @@ from orchestrator.import_domainbed.sweep import Sweep, read_sweep
 from trainables.generalisation.records import METRICS
 
 ASKED = train_args([0], 0)
+NOW_MS = 1_700_000_000_000
 
 
 def measured(step: int, validation: float = 0.5, test: float = 0.4) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def lines(*records: dict[str, Any]) -> str:
 
 
 def events_of(sweep: Sweep) -> list[Event]:
-    return list(retell(sweep, arrange(sweep.jobs, STUDY), STUDY.name))
+    return list(retell(sweep, arrange(sweep.jobs, STUDY), STUDY.name, NOW_MS))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from orchestrator.report.tables import build_tables
 from orchestrator.tracking.delivery import Delivery
 from orchestrator.tracking.shipper import Shipper
 from search_spaces import registry
+from trainables.errors import TrackingError
 
 PRINTED = {"aptos": 0.31864, "eyepacs": 0.32216, "messidor": 0.46220, "messidor_2": 0.51650}
 
@@ -147,6 +149,8 @@ def test_a_sweep_that_has_grown_takes_the_place_of_what_it_was(tmp_path: Path) -
     uri, sweep = new_store(tmp_path), small_sweep(tmp_path / "sweep", 1, 2)
     import_sweep(sweep, STUDY, tmp_path / "coop_lvt", uri)
     small_sweep(sweep, 3)
+    for file in sweep.rglob("results.jsonl"):
+        os.utime(file, (1_600_000_000, 1_600_000_000))  # times in logs decide nothing
     assert import_sweep(sweep, STUDY, tmp_path / "coop_lvt", uri).new
     (found,) = load_study_results(uri, STUDY.name).imported
     assert found.values(METRIC) == [0.1, 0.2, 0.3]
@@ -169,6 +173,13 @@ def test_what_is_refused_leaves_no_trace(
         import_sweep(sweep, STUDY, tmp_path / "coop_lvt", uri)
     assert rows(uri) == before
     assert not (tmp_path / "coop_lvt").exists()
+
+
+def test_a_store_that_is_down_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    sweep, folder = small_sweep(tmp_path / "sweep", 1, 2), tmp_path / "coop_lvt"
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 cannot be reached.*again"):
+        import_sweep(sweep, STUDY, folder, "http://127.0.0.1:9")
+    assert import_sweep(sweep, STUDY, folder, new_store(tmp_path)).new
 
 
 def test_our_own_number_of_a_place_stays_ours(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from domainbed_sample import job, logged, published_records, record, train_args
+from domainbed_sample import ALGORITHM, job, logged, published_records, record, train_args
 from scipy import stats
 
 from orchestrator.domainbed_log import Job, LogMetric, read_log
@@ -265,8 +265,12 @@ def test_other_overrides_or_another_origin_are_another_row() -> None:
         job([0], 1, *make(0.5).records, hparams='{"lr": 1}'),
         job([0], 2, *make(0.5).records, origin="imported"),
     ]
-    rows = collect(jobs, "training-domain", "acc", "acc").rows
-    assert [len(row.numbers["aptos"].values) for row in rows] == [1, 1, 1]
+    table = collect(jobs, "training-domain", "acc", "acc")
+    assert [len(row.numbers["aptos"].values) for row in table.rows] == [1, 1, 1]
+    named = {table.label(row) for row in table.rows if row.key.origin == ""}
+    assert all(name.startswith(f"{ALGORITHM} {{") for name in named)
+    assert len(named) == 2
+    assert [table.label(row) for row in table.rows if row.key.origin] == [ALGORITHM]
 
 
 def test_blanks_and_order_of_overrides_make_no_other_row() -> None:
