@@ -38,6 +38,10 @@ class Locations:
     hub: Literal["offline", "online"] = "offline"
 
 
+_STATE, _REPORT = "state", "report"
+"""What a checkpoint of a trial holds."""
+
+
 class Send(Protocol):
     """Carry one report out of the trial; may raise SystemExit when the trial is stopped."""
 
@@ -108,8 +112,10 @@ class Context:
     ) -> None:
         """Checkpoint, then report, so that at most the steps since the last checkpoint are lost.
 
-        Every rank calls this equally often. ``metrics`` are finite or NaN scalars named
-        ``val/...``, ``train/...``, ``perf/...``; ``state`` is called only when a checkpoint is due.
+        The checkpoint holds the report too: :meth:`resume` makes it again, as whoever listens may
+        have been killed between the two. Every rank calls this equally often. ``metrics`` are
+        finite or NaN scalars named ``val/...``, ``train/...``, ``perf/...``; ``state`` is called
+        only when a checkpoint is due.
         """
         leaked = [name for name in metrics if name.startswith("test")]
         if leaked:
@@ -117,15 +123,25 @@ class Context:
         if state is not None and self.is_main and step % self.checkpoint_every == 0:
             from trainables.engine.checkpoint import save_checkpoint
 
-            save_checkpoint(self.folder / "checkpoints", step, state())
+            saved = {_STATE: state(), _REPORT: _floats(metrics)}
+            save_checkpoint(self.folder / "checkpoints", step, saved)
         if self.send is not None:
-            self.send(step, {name: float(value) for name, value in metrics.items()})
+            self.send(step, _floats(metrics))
 
     def resume(self) -> tuple[int, State] | None:
-        """Return (step, state) of the newest whole checkpoint, or None at a fresh start."""
+        """Return (step, state) of the newest whole checkpoint, or None at a fresh start.
+
+        Makes the report of that step again; every rank calls this equally often, before it reports.
+        """
         from trainables.engine.checkpoint import load_newest_checkpoint
 
-        return load_newest_checkpoint(self.folder / "checkpoints")
+        found = load_newest_checkpoint(self.folder / "checkpoints")
+        if found is None:
+            return None
+        step, saved = found
+        if self.send is not None:
+            self.send(step, saved[_REPORT])
+        return step, saved[_STATE]
 
     def open_test(self) -> None:
         """Allow reading the test split.
@@ -151,3 +167,7 @@ class Context:
         folder = self.folder / "artifacts"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _floats(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from local_executor import DriverKilledError, open_queue, run_all, toy_plan
 
-from orchestrator.events import CellEndEvent, EndEvent, Event, StartEvent
+from orchestrator.events import CellEndEvent, EndEvent, Event, ReportEvent, StartEvent
 from orchestrator.ledger import Ledger
 from orchestrator.queue import StudyQueue
 from trainables.context import Locations
@@ -185,6 +186,36 @@ def test_killed_after_any_event_and_resumed_ends_as_if_never_killed(
         steps = (folder / "trials" / start.trial / "steps.txt").read_text().split()
         repeated = [s for s, n in Counter(steps).items() if n > 1]
         assert len(repeated) <= 1, "at most one checkpoint interval is done again"
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_a_report_that_was_saved_but_not_heard_is_made_again(
+    tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The driver dies after a trial wrote its checkpoint and before the ledger has the report."""
+    plan = toy_plan(locations, only={"experiment": ("after",), "name": ("a",)}, recipe="paper")
+    whole = tmp_path / "whole"
+    run_all(open_queue(plan, whole), whole, locations)
+    folder = tmp_path / "killed"
+    queue = open_queue(plan, folder)
+    heard = queue.on_report
+
+    def deaf(trial: str, reported: int, metrics: Mapping[str, float]) -> bool:
+        if reported == step:
+            raise DriverKilledError
+        return heard(trial, reported, metrics)
+
+    monkeypatch.setattr(queue, "on_report", deaf)
+    with pytest.raises(DriverKilledError):
+        run_all(queue, folder, locations)
+    run_all(open_queue(plan, folder), folder, locations)
+
+    def story(where: Path) -> set[tuple[str, int, float]]:
+        reports = _events(where, ReportEvent)
+        return {(r.trial, r.step, r.metrics["val/score"]) for r in reports}
+
+    assert story(folder) == story(whole)
+    assert all(end.state == "complete" for end in _events(folder, EndEvent))
 
 
 def test_a_torn_last_line_is_dropped(tmp_path: Path, locations: Locations) -> None:

@@ -130,10 +130,10 @@ def test_ends_at_the_first_best_epoch(context: Context, values: list[float], epo
 
 def test_finished_run_goes_straight_to_the_end(context: Context) -> None:
     first = net()
-    best, _ = train(first, context)
+    best, reports = train(first, context)
     second = net()
-    again, reports = train(second, context)
-    assert reports == []
+    again, repeated = train(second, context)
+    assert repeated == reports[-1:], "made again, as it may not have been heard"
     assert again.value == best.value
     assert all(
         torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
