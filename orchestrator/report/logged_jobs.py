@@ -35,18 +35,25 @@ def logged_jobs(results: StudyResults, study: Study) -> list[Job]:
 
 
 def _own_jobs(results: StudyResults, study: Study, cell: CellResult) -> Iterator[Job]:
-    place = cell.places[0]
-    levels = {name: x for name, x in place.levels.items() if name not in _DOMAIN_FACTORS}
+    """Yield the replicates of a cell, once for every row of the study's tables it stands in."""
+    rows = {_row(place): _method(study, place) for place in cell.places}
     for trial in cell.replicates:
         for job in _read(results, trial):
             card = DATA_CARDS.get(job.dataset)
-            yield dataclasses.replace(
-                job,
-                setting=f"{place.experiment} {levels}",
-                method=_method(study, place),
-                domains=() if card is None else card.domains,
-                origin=" ".join(cell.labels),
-            )
+            for setting, method in rows.items():
+                yield dataclasses.replace(
+                    job,
+                    setting=setting,
+                    method=method,
+                    domains=() if card is None else card.domains,
+                    origin=" ".join(cell.labels),
+                )
+
+
+def _row(place: PlaceResult) -> str:
+    """Return what places of one row share: all but the domains."""
+    levels = {name: x for name, x in place.levels.items() if name not in _DOMAIN_FACTORS}
+    return f"{place.experiment} {levels}"
 
 
 def _imported_jobs(results: StudyResults, study: Study, cell: CellResult) -> Iterator[Job]:
@@ -59,7 +66,9 @@ def _imported_jobs(results: StudyResults, study: Study, cell: CellResult) -> Ite
 
 def _method(study: Study, place: PlaceResult) -> str:
     """Return the titles of a place's levels but those that say which domains."""
-    factors = {factor.name: factor for factor in study.experiment(place.experiment).factors}
+    # A table that the study no longer has may still be in the store: its levels have no titles.
+    tables = [table for table in study.experiments if table.name == place.experiment]
+    factors = {factor.name: factor for table in tables for factor in table.factors}
     return ", ".join(
         factors[name].title(level) if name in factors else level
         for name, level in place.levels.items()

@@ -260,10 +260,11 @@ def test_the_json_of_the_report_has_both(results: StudyResults) -> None:
 
 
 def test_logs_of_our_own_runs_are_in_the_same_tables(tmp_path: Path) -> None:
-    """A replicate of `generalise` leaves the log that DomainBed would."""
+    """A replicate of `generalise` leaves the log that DomainBed would; it counts in each table."""
     uri = new_store(tmp_path)
     own = place("table1", {"method": "coop_lvt", "test_domain": "aptos"}) | {"metric": METRIC}
-    opened = cell("own", [own])
+    gone = place("gone", {"place": "end", "test_domain": "aptos"}) | {"metric": METRIC}
+    opened = cell("own", [own, gone])
     story: list[Event] = [
         session(STUDY.name),
         type(opened)(**{**vars(opened), "trainable": "generalise"}),
@@ -286,6 +287,7 @@ def test_logs_of_our_own_runs_are_in_the_same_tables(tmp_path: Path) -> None:
     assert [(line["method"], line["origin"], line["printed"]) for line in lines] == [
         ("CoOpLVT", "imported", "15.0 +/- 3.5"),
         ("CoOpLVT", "synthetic random", "25.0 +/- 3.5"),
+        ("end", "synthetic random", "25.0 +/- 3.5"),
     ]
 
 
