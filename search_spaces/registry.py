@@ -8,6 +8,7 @@ from search_spaces.study import Study
 from trainables.errors import SelectionError, did_you_mean
 
 STUDIES: dict[str, str] = {
+    "coop_lvt": "search_spaces.coop_lvt",
     "demo": "search_spaces.demo",
     "feature_reuse": "search_spaces.feature_reuse",
     "foundation_medical": "search_spaces.foundation_medical",
