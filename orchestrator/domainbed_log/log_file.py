@@ -105,7 +105,7 @@ def _check_args(args: Mapping[str, Any], where: str) -> None:
         raise SweepError(f"{where}: 'args.test_envs' is {_found(args, 'test_envs')}")
     given = args.get("hparams")
     try:
-        overrides = {} if given is None else json.loads(given)
+        overrides = json.loads(given) if given else {}
     except (ValueError, TypeError):
         overrides = None
     if not isinstance(overrides, dict):

@@ -55,9 +55,11 @@ class Collected:
 
     @property
     def error_text(self) -> str:
-        """What ± is, with its n: ``± 4.4 (se, n=3)``."""
+        """What ± is, with its n: ``± 4.4 (se with ddof 0, n=3)``."""
         n = self.statistic.n
-        return "(n=1)" if self.error is None else f"± {100 * self.error:.1f} (se, n={n})"
+        if self.error is None:
+            return "(n=1)"
+        return f"± {100 * self.error:.1f} (se with ddof 0, n={n})"
 
     @property
     def interval_text(self) -> str:

@@ -12,14 +12,15 @@ from search_spaces.study import Study
 def build_tables(results: StudyResults, study: Study) -> list[Table]:
     """Return the tables of the experiments that have any result, in the study's order.
 
-    What is derived from an experiment follows it.
+    What is derived from an experiment follows it; nothing is derived from imported results.
     """
-    cells = (*results.cells, *results.imported)
-    ran = {place.experiment for cell in cells for place in cell.places}
+    ran = {place.experiment for cell in results.cells for place in cell.places}
+    imported = {place.experiment for cell in results.imported for place in cell.places}
     tables = []
     for experiment in study.experiments:
-        if experiment.name in ran:
+        if experiment.name in ran | imported:
             tables.append(build_table(results, experiment))
+        if experiment.name in ran:
             derived = [d for d in study.derived if d.experiment == experiment.name]
             tables += [build_derived(results, study, d) for d in derived]
     return tables

@@ -106,6 +106,13 @@ def test_overrides_that_are_not_json_are_named() -> None:
         read_log(json.dumps(record), "log", "job")
 
 
+@pytest.mark.parametrize("absent", [None, ""])
+def test_no_overrides_are_none(absent: str | None) -> None:
+    record = logged(train_args([0], 0, hparams=absent), **measured(0))
+    setting = read_log(json.dumps(record), "log", "job").job.setting
+    assert json.loads(setting)["hparams"] == {}
+
+
 def test_a_job_launched_again_counts_from_its_last_launch() -> None:
     text = lines(measured(0, 0.9), measured(200, 0.9), measured(0, 0.1), measured(200, 0.2))
     log = read_log(text, "log", "job")

@@ -234,7 +234,8 @@ def test_the_report_shows_imported_numbers_and_model_selection(
     page = (tmp_path / "report.html").read_text()
     assert "imported 0.319 ± 0.055 (sd, n=3)" in page
     assert "read from the logs of another program" in page
-    assert '<span class="mean">31.9</span> <span class="spread">± 2.6 (se, n=3)</span>' in page
+    assert '<span class="mean">31.9</span>' in page
+    assert '<span class="spread">± 2.6 (se with ddof 0, n=3)</span>' in page
     assert "CoOpLVT <span" in page
     assert "1.9.0" in page
     assert "Not results about medicine" not in page
