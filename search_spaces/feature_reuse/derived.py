@@ -16,9 +16,14 @@ def _by_init(means: Values) -> dict[tuple[str, str], dict[str, float]]:
     return settings
 
 
+def _above_zero(metric: float) -> float:
+    """Return a metric that others are divided by: a kappa of zero or less makes no ratio."""
+    return metric if metric > 0 else float("nan")
+
+
 def relative_increase(means: Values) -> Values:
     complete = {k: v for k, v in _by_init(means).items() if {"wt", "ri"} <= set(v)}
-    return {k: v["wt"] / v["ri"] if v["ri"] else float("nan") for k, v in complete.items()}
+    return {k: _above_zero(v["wt"]) / _above_zero(v["ri"]) for k, v in complete.items()}
 
 
 def feature_reuse(means: Values) -> Values:
@@ -27,7 +32,8 @@ def feature_reuse(means: Values) -> Values:
         return {}
     from trainables.analyses.gains import transfer_gains
 
-    ri, st, wt = ([v[init] for v in complete.values()] for init in INIT.levels)
+    ri, st = ([v[init] for v in complete.values()] for init in ("ri", "st"))
+    wt = [_above_zero(v["wt"]) for v in complete.values()]
     gains = transfer_gains(random=ri, statistics=st, weights=wt)
     return dict(zip(complete, gains.reuse_scaled.tolist(), strict=True))
 

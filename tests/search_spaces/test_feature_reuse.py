@@ -148,6 +148,13 @@ def test_gains_follow_from_the_means_of_the_three_initialisations() -> None:
     assert derived.feature_reuse({}) == {}
 
 
+def test_a_metric_of_zero_or_less_makes_no_ratio() -> None:
+    means = {("a", "x", init): value for init, value in (("ri", -0.1), ("st", 0.1), ("wt", 0.2))}
+    means |= {("b", "x", init): value for init, value in (("ri", 0.1), ("st", 0.1), ("wt", -0.2))}
+    assert all(np.isnan(v) for v in derived.relative_increase(means).values())
+    assert np.isnan(derived.feature_reuse(means)[("b", "x")])
+
+
 def test_convergence_is_the_first_epoch_at_95_percent_of_the_best() -> None:
     def epochs(*values: float) -> float:
         steps = tuple(range(1, len(values) + 1))
