@@ -18,6 +18,8 @@ from orchestrator.import_domainbed.cells import arrange
 from orchestrator.import_domainbed.identity import legacy_job_md5, sweep_args
 from orchestrator.import_domainbed.retelling import retell
 from orchestrator.import_domainbed.sweep import Sweep, read_sweep
+from search_spaces.registry import load_study
+from trainables.data.cards import get_data_card
 from trainables.generalisation.records import METRICS
 
 ASKED = train_args([0], 0)
@@ -65,6 +67,14 @@ def test_steps_are_in_the_name_only_if_they_were_asked_for() -> None:
 
 def test_metrics_and_domains_have_the_names_of_our_own_runs() -> None:
     assert dict(names.METRICS) == dict(METRICS)
+
+
+def test_every_method_and_domain_of_the_released_code_is_in_the_paper_s_study() -> None:
+    assert get_data_card("dr").domains == names.DOMAINS
+    factors = [factor for e in load_study(names.STUDY).experiments for factor in e.factors]
+    levels = {level for factor in factors if factor.name == "method" for level in factor.levels}
+    assert set(names.METHODS.values()) <= levels
+    assert len(set(names.METHODS.values())) == len(names.METHODS)
 
 
 def test_null_and_nan_are_undefined() -> None:
