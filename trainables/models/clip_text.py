@@ -128,8 +128,7 @@ def create_clip_text(ref: BackboneRef, locations: Locations, seed: int) -> ClipT
     if path is not None:
         text_card = dataclasses.replace(card, ignored_keys=_NOT_TEXT)
         load_strictly(text.tower, read_pair(path), text_card, path)
-    if ref.weights == "openai":
-        _check_openai(text)
+    _check_openai(text.temperature, ref)
     return text.eval().requires_grad_(False)
 
 
@@ -149,7 +148,9 @@ def clip_temperature(ref: BackboneRef, locations: Locations) -> float:
     state = read_pair(path)
     if _TEMPERATURE not in state:
         raise WeightsError(f"{path} has no '{_TEMPERATURE}': it is not a pair of two towers")
-    return math.exp(float(state[_TEMPERATURE]))
+    temperature = math.exp(float(state[_TEMPERATURE]))
+    _check_openai(temperature, ref)
+    return temperature
 
 
 def _text_file(
@@ -163,11 +164,11 @@ def _text_file(
     return published
 
 
-def _check_openai(text: ClipText) -> None:
-    """Make sure that the temperature is the bound that OpenAI's training ended at."""
-    if abs(text.temperature - _OPENAI_TEMPERATURE) > 0.01:
+def _check_openai(temperature: float, ref: BackboneRef) -> None:
+    """Make sure that OpenAI's weights have the bound that the training of theirs ended at."""
+    if ref.weights == "openai" and abs(temperature - _OPENAI_TEMPERATURE) > 0.01:
         raise WeightsError(
-            f"weights 'openai' of '{text.card.name}': exp(logit_scale) is {text.temperature:.2f}, "
+            f"weights 'openai' of '{ref.card}': exp(logit_scale) is {temperature:.2f}, "
             f"OpenAI published {_OPENAI_TEMPERATURE:g}. Replace the file by that of: "
-            f"{text.card.source('openai').where}"
+            f"{get_backbone_card(ref.card).source('openai').where}"
         )

@@ -22,7 +22,7 @@ from trainables.models.text_cards import (
     BIOMED_CLIP_TEXT,
     TEXT_CARDS,
 )
-from trainables.models.weights import weights_status
+from trainables.models.weights import fetch_weights, weights_status
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "mild", "dr", "No", "DR"]
 SMALL = {
@@ -179,6 +179,23 @@ def test_weights_without_their_word_list_are_not_here(locations):
     status = weights_status(BackboneRef(card="biobert", weights="pubmed"), locations)
     assert not status.present
     assert "lacks vocab.txt" in status.reason
+
+
+def test_the_hub_is_asked_for_the_word_list_too(locations, monkeypatch):
+    asked = []
+
+    def fetch(origin: str, name: str) -> None:
+        asked.append((origin, name))
+        path = locations.weights / "biobert" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    ref = BackboneRef(card="biobert", weights="pubmed")
+    online = dataclasses.replace(locations, hub="online")
+    assert fetch_weights(ref, online) == locations.weights / "biobert" / "pytorch_model.bin"
+    repository = "dmis-lab/biobert-base-cased-v1.1"
+    assert asked == [(repository, "pytorch_model.bin"), (repository, "vocab.txt")]
 
 
 def test_a_text_encoder_has_no_blocks(locations):

@@ -17,7 +17,12 @@ from trainables.data.open import load_split
 from trainables.data.transforms import EvalTransform
 from trainables.errors import ConfigError, WeightsError
 from trainables.models.cards import BACKBONE_CARDS, get_backbone_card
-from trainables.models.clip_text import ClipText, create_clip_text, end_of_text
+from trainables.models.clip_text import (
+    ClipText,
+    clip_temperature,
+    create_clip_text,
+    end_of_text,
+)
 from trainables.models.factory import create_backbone
 from trainables.models.open_clip_backbone import build_clip
 
@@ -127,6 +132,17 @@ def test_another_temperature_than_openai_s_is_refused(small_clip, locations):
     ref = published(locations, small_clip, "openai", 1 / 0.07)
     with pytest.raises(WeightsError, match=r"exp\(logit_scale\) is 14\.29, OpenAI published 100"):
         create_clip_text(ref, locations, seed=0)
+    with pytest.raises(WeightsError, match=r"exp\(logit_scale\) is 14\.29, OpenAI published 100"):
+        clip_temperature(ref, locations)
+
+
+def test_the_temperature_is_in_the_file_of_the_pair(small_clip, locations):
+    ref = published(locations, small_clip, "openai", 100.004)
+    assert clip_temperature(ref, locations) == pytest.approx(100.004, rel=1e-5)
+    path = locations.weights / small_clip.name / "open_clip_model.safetensors"
+    save_file({"visual.proj": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match="has no 'logit_scale'"):
+        clip_temperature(ref, locations)
 
 
 @pytest.mark.parametrize("name", ["clip_vit_b16", "pubmed_clip"])
