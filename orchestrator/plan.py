@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
+from orchestrator.overrides import check_overrides, has_key, overridden
 from orchestrator.selection import Selection
+from orchestrator.twins import on_twins
 from search_spaces.registry import load_study
 from search_spaces.space import Space, size
 from search_spaces.study import Budget, Cell, Objective, Recipe, Scale, Study, cell_key
@@ -24,15 +25,11 @@ from trainables.config import (
     DataRef,
     canonical,
     digest,
-    override_all,
     references,
-    replace_refs,
 )
 from trainables.context import Locations
-from trainables.data.cards import DataStatus, get_data_card, reference_status
-from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError, did_you_mean
-from trainables.models.cards import TWIN, get_backbone_card
-from trainables.models.text_cards import TEXT_CARDS
+from trainables.data.cards import DataStatus, reference_status
+from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError
 from trainables.models.weights import WeightsStatus, fetch_weights, weights_status
 
 HowTuned = Literal["paper", "search", "grid"]
@@ -141,7 +138,7 @@ def make_plan(selection: Selection, locations: Locations, fetch: bool = False) -
     """
     study = load_study(selection.study)
     cells = study.cells(selection.only)
-    _check_overrides(cells, selection.overrides)
+    check_overrides(cells, selection.overrides)
     planner = _Planner(selection, study.scaled, locations, fetch and locations.hub == "online")
     for cell in _in_order_of_need(cells):
         planner.add(cell)
@@ -217,9 +214,9 @@ class _Planner:
             recipe = smaller
         config, space = recipe.config, dict(recipe.space)
         if scale is not None:
-            config = replace_refs(config, _twin_data, _twin_backbone)
-        overrides = {k: t for k, t in self.selection.overrides.items() if _has_key(config, k)}
-        config = _overridden(config, overrides)
+            config = on_twins(config)
+        overrides = {k: t for k, t in self.selection.overrides.items() if has_key(config, k)}
+        config = overridden(config, overrides)
         for key in overrides:
             fixed = [name for name in space if f"{name}.".startswith(f"{key}.")]
             for name in fixed:
@@ -331,74 +328,6 @@ def _in_order_of_need(cells: list[Cell]) -> list[Cell]:
         raise ConfigError(
             f"cells need each other in a circle: {' -> '.join(error.args[1])}"
         ) from None
-
-
-def _twin_data(ref: DataRef) -> DataRef:
-    card = get_data_card(ref.name)
-    if card.kind == "synthetic":
-        return ref
-    if card.twin is None:
-        raise DatasetError(f"data set '{ref.name}' has no twin, so it is left out with --twin")
-    return dataclasses.replace(ref, name=card.twin)
-
-
-def _twin_backbone(ref: BackboneRef) -> BackboneRef:
-    if ref.card in TEXT_CARDS:
-        text_twin = TEXT_CARDS[ref.card].twin
-        return ref if text_twin is None else BackboneRef(card=text_twin, weights=TWIN)
-    card = get_backbone_card(ref.card)
-    if card.twin is None:
-        return ref
-    twin = get_backbone_card(card.twin)
-    level, block = ref.transfer_level, ref.output_block
-    return BackboneRef(
-        card=card.twin,
-        weights="random" if ref.weights == "random" else "twin",
-        transfer_level=None if level is None else card.twin_level(level, twin),
-        output_block=None if block is None else card.twin_output_block(block, twin),
-    )
-
-
-def _overridden(config: Any, texts: Mapping[str, str]) -> Any:
-    """Return the config with ``--set key=text`` applied; every complaint names the options."""
-    try:
-        changed = override_all(config, texts)
-    except ConfigError as error:
-        message = str(error)
-        if message.startswith("--set"):
-            raise
-        given = " ".join(f"--set {key}={text}" for key, text in texts.items())
-        raise ConfigError(f"{given}: {message}") from None
-    for key, text in texts.items():
-        value = changed
-        for part in key.split("."):
-            value = getattr(value, part)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"--set {key}={text}: must be a finite number")
-    return changed
-
-
-def _has_key(config: Any, path: str) -> bool:
-    for part in path.split("."):
-        if not dataclasses.is_dataclass(config):
-            return False
-        if part not in {f.name for f in dataclasses.fields(config)}:
-            return False
-        config = getattr(config, part)
-    return True
-
-
-def _check_overrides(cells: list[Cell], overrides: Mapping[str, str]) -> None:
-    for key in overrides:
-        if not any(_has_key(cell.recipe.config, key) for cell in cells):
-            known = {path for cell in cells for path in _paths(cell.recipe.config)}
-            raise ConfigError(f"--set {key}: no cell has this key.{did_you_mean(key, known)}")
-
-
-def _paths(config: Any) -> list[str]:
-    from trainables.config import flatten
-
-    return list(flatten(config))
 
 
 def _together(
