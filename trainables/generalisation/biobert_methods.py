@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from trainables.config import seed_from
-from trainables.errors import ConfigError
 from trainables.generalisation.config import MethodConfig
 from trainables.generalisation.losses import PictureLoss
 from trainables.generalisation.method import Method, Setting
 from trainables.generalisation.text_classifier import (
     TextClassifier,
+    create_encoder,
     create_images,
     create_temperature,
 )
 from trainables.models.seeding import seeded
-from trainables.models.text import SentenceEncoder, create_text_encoder
+from trainables.models.text import SentenceEncoder
 from trainables.models.unsaved import Unsaved
 
 
@@ -36,14 +36,8 @@ def build_biobert_prompt(config: MethodConfig, setting: Setting) -> Method:
     """
     assert config.text.encoder is not None  # check_texts() has seen it
     images = create_images(config, setting)
-    encoder = create_text_encoder(config.text.encoder, setting.context.locations)
-    if encoder.dim != images.dim:
-        raise ConfigError(
-            f"texts of '{encoder.card.name}' have width {encoder.dim}, pictures of "
-            f"'{config.backbone.card}' {images.dim}"
-        )
     texts = PromptedBert(
-        encoder,
+        create_encoder(config.text.encoder, setting, images),
         config.text.sentences(setting.classes),
         count=config.prompt.tokens,
         order=config.prompt.bert_order,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.config import seed_from
+from trainables.config import BackboneRef, seed_from
 from trainables.engine.batches import ImageBatch
 from trainables.errors import ConfigError
 from trainables.generalisation.config import MethodConfig
@@ -18,7 +18,7 @@ from trainables.generalisation.method import Method, Setting
 from trainables.models.clip_images import ClipImages
 from trainables.models.clip_text import ClipText, clip_temperature, create_clip_text
 from trainables.models.factory import create_backbone
-from trainables.models.text import create_text_encoder
+from trainables.models.text import SentenceEncoder, create_text_encoder
 from trainables.models.text_cards import get_text_card
 
 
@@ -109,13 +109,24 @@ def create_texts(config: MethodConfig, setting: Setting, images: ClipImages) -> 
     sentences = config.text.sentences(setting.classes)
     if config.text.encoder is None:
         return FixedTexts(create_words(config, setting).encode_texts(sentences))
-    encoder = create_text_encoder(config.text.encoder, setting.context.locations)
+    encoder = create_encoder(config.text.encoder, setting, images)
+    return FixedTexts(encoder.encode_texts(sentences))
+
+
+def create_encoder(ref: BackboneRef, setting: Setting, images: ClipImages) -> SentenceEncoder:
+    """Load a text encoder whose vectors can be compared with those of pictures.
+
+    Raises:
+        ConfigError: they are of another width.
+        SelectionError, WeightsError: the encoder is not here, or damaged.
+    """
+    encoder = create_text_encoder(ref, setting.context.locations)
     if encoder.dim != images.dim:
         raise ConfigError(
-            f"texts of '{encoder.card.name}' have width {encoder.dim}, pictures of "
-            f"'{config.backbone.card}' {images.dim}"
+            f"texts of '{ref.card}' have width {encoder.dim}, pictures of "
+            f"'{images.backbone.card.name}' {images.dim}"
         )
-    return FixedTexts(encoder.encode_texts(sentences))
+    return encoder
 
 
 def create_temperature(config: MethodConfig, setting: Setting) -> float:

@@ -53,7 +53,7 @@ class TextConfig:
 
     def sentences(self, classes: Sequence[str]) -> list[str]:
         """Return the sentence of each class of a data set."""
-        return [self.template.format(name) for name in self.names(classes)]
+        return [self.template.replace("{}", name) for name in self.names(classes)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

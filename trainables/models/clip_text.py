@@ -58,9 +58,19 @@ class ClipText(nn.Module):
         return math.exp(float(self.tower.logit_scale.detach()))
 
     def token_ids(self, texts: Sequence[str]) -> Tensor:
-        """Return the ids of lower-cased texts, (n, context length), zeros behind the end."""
-        ids_nt: Tensor = open_clip.tokenize(list(texts), context_length=self.context_length)
-        return ids_nt.to(self.tower.positional_embedding.device)
+        """Return the ids of lower-cased texts, (n, context length), zeros behind the end.
+
+        Raises:
+            ConfigError: a text is too long; the library would cut it without a word.
+        """
+        length = self.context_length
+        ids_nt: Tensor = open_clip.tokenize(list(texts), context_length=length + 1)
+        for text, row_t in zip(texts, ids_nt, strict=True):
+            if row_t[length]:
+                raise ConfigError(
+                    f"'{self.card.name}' reads at most {length} tokens, shorten '{text}'"
+                )
+        return ids_nt[:, :length].to(self.tower.positional_embedding.device)
 
     def embed_ids(self, ids_nt: Tensor) -> Tensor:
         """Return the vectors of words, (n, t, width), without their places."""
@@ -68,7 +78,16 @@ class ClipText(nn.Module):
         return embedded_ntd
 
     def placed(self, x_ntd: Tensor) -> Tensor:
-        """Add to each vector that of its place in the sentence."""
+        """Add to each vector that of its place in the sentence.
+
+        Raises:
+            ConfigError: there are more vectors than places.
+        """
+        if x_ntd.shape[1] > self.context_length:
+            raise ConfigError(
+                f"'{self.card.name}' has {self.context_length} places for words and learned "
+                f"vectors, {x_ntd.shape[1]} are needed: lower prompt.tokens"
+            )
         placed_ntd: Tensor = x_ntd + self.tower.positional_embedding[: x_ntd.shape[1]]
         return placed_ntd
 

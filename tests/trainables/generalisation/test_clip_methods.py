@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
-from clip_setting import BIOMED, CLIP, NAMES, batches_of, method_of, setting_of
+from clip_setting import BIOMED, CLIP, NAMES, batches_of, method_of
 from torch.nn import functional
 
 from trainables.config import BackboneRef
 from trainables.engine.loop import set_training_mode
 from trainables.errors import ConfigError
 from trainables.generalisation.config import LossConfig, MethodConfig
-from trainables.generalisation.create import create_method
 from trainables.generalisation.text_config import PromptConfig, TextConfig
 from trainables.models.cards import get_backbone_card
 from trainables.models.clip_images import ClipImages
 from trainables.models.clip_text import create_clip_text
 from trainables.models.factory import create_backbone
 from trainables.models.open_clip_backbone import build, build_clip
+from trainables.models.text_cards import TEXT_CARDS
 
 SENTENCES = [f"a photo of a {name}" for name in NAMES]
 
@@ -121,14 +123,15 @@ def test_the_published_visual_encoder_has_its_published_size():
     assert images.projection_ed.numel() == 393_216
 
 
-def test_texts_of_another_width_are_refused(shared_locations):
-    text = TextConfig(encoder=BackboneRef(card="biomed_clip_text_twin", weights="twin"))
-    config = MethodConfig(
-        name="naive_clip", backbone=BackboneRef(card="openclip_vit_b16_twin"), text=text
-    )
-    create_method(config, setting_of(shared_locations))  # both have 64
-    text = TextConfig(encoder=BackboneRef(card="biobert", weights="pubmed"))
-    assert MethodConfig(name="naive_clip", backbone=CLIP, text=text).text.encoder is not None
+def test_texts_of_another_width_are_refused(shared_locations, monkeypatch):
+    twin = TEXT_CARDS["biobert_twin"]
+    narrow = dataclasses.replace(twin, bert={**twin.bert, "hidden_size": 48}, dim=48)
+    for module in ("text_cards", "weights"):
+        cards = {**TEXT_CARDS, "biobert_twin": narrow}
+        monkeypatch.setattr(f"trainables.models.{module}.TEXT_CARDS", cards)
+    for name in ("naive_clip", "biobert_prompt"):
+        with pytest.raises(ConfigError, match=r"'biobert_twin' have width 48, pictures of .* 96"):
+            method_of(name, shared_locations, encoder="biobert_twin")
 
 
 @pytest.mark.parametrize(

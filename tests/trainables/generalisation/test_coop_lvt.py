@@ -8,6 +8,7 @@ from clip_setting import CLIP, NAMES, K, batches_of, method_of
 from torch.nn import functional
 
 from trainables.engine.loop import set_training_mode
+from trainables.errors import ConfigError
 from trainables.generalisation.contrastive import pair_contrastive
 from trainables.generalisation.coop_lvt import Conditioner, encode_appended, encode_inserted
 from trainables.generalisation.text_config import PromptConfig
@@ -64,6 +65,13 @@ def test_inserted_tokens_are_the_sentence_with_these_words_before_its_end(text, 
     made_kvd = text.embed_ids(extra).expand(K, -1, -1)
     expected_kd = text(torch.stack(longer))
     assert torch.allclose(encode_inserted(text, ids_kt, made_kvd), expected_kd, atol=1e-5)
+
+
+def test_more_tokens_than_places_are_refused(text, ids_kt):
+    room = text.context_length - int(end_of_text(ids_kt).max()) - 1
+    encode_inserted(text, ids_kt, torch.zeros(K, room, text.width))
+    with pytest.raises(ConfigError, match=r"32 places .* 33 are needed: lower prompt\.tokens"):
+        encode_inserted(text, ids_kt, torch.zeros(K, room + 1, text.width))
 
 
 @pytest.mark.parametrize(

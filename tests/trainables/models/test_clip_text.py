@@ -57,6 +57,13 @@ def test_sentences_have_the_published_tokens(text, name, ids, end):
     assert end_of_text(row_t[None]).tolist() == [end]
 
 
+def test_a_text_that_would_be_cut_is_named(text):
+    fits = "a " * (text.context_length - 2)
+    assert end_of_text(text.token_ids([fits])).tolist() == [text.context_length - 1]
+    with pytest.raises(ConfigError, match="reads at most 32 tokens, shorten 'a a a"):
+        text.token_ids(["a cat", fits + "a"])
+
+
 def test_vectors_are_the_library_s(text):
     whole = build_clip(text.card, text.card.image_size_px).eval()
     whole.load_state_dict(text.tower.state_dict(), strict=False)
