@@ -38,6 +38,8 @@ class WeightsSource:
         part: entry of a PyTorch file that holds the tensors; empty: they are not in an entry.
         prefix: what the names of the backbone's tensors start with in the file; others are left
             out. Empty: the file is the backbone's.
+        folder: of the user's weights folder, the part that holds the file, where several cards
+            share one; empty: each card has its own.
     """
 
     tag: str
@@ -52,6 +54,7 @@ class WeightsSource:
     authors_file: str | None = None
     part: str = ""
     prefix: str = ""
+    folder: str = ""
 
     @property
     def basename(self) -> str:

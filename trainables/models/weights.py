@@ -210,7 +210,7 @@ def _checked_sha256(
 def _locate(card: str, source: WeightsSource, locations: Locations) -> Path | None:
     """Look in the user's folder first, then where the source itself puts the file."""
     for name in source.accepted_files:
-        brought = locations.weights / card / name
+        brought = locations.weights / (source.folder or card) / name
         if brought.is_file():
             return brought
     if source.kind == "package":
@@ -249,7 +249,8 @@ def _download(source: WeightsSource, card: BackboneCard | TextCard) -> None:
 
 
 def _how_to_get(ref: BackboneRef, source: WeightsSource, locations: Locations) -> str:
-    folder, names = locations.weights / ref.card, " or ".join(source.accepted_files)
+    folder = locations.weights / (source.folder or ref.card)
+    names = " or ".join(source.accepted_files)
     shortcut = {
         "hub": f', or set hub = "online" to fetch it from {source.origin}',
         "package": ", or install the package",

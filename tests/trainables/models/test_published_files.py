@@ -49,7 +49,7 @@ FILES = [
 def published(request, locations):
     """A card, its file where a user would put it, and how to write that file."""
     name, file, part, layout, key = request.param
-    path = locations.weights / name / file
+    path = locations.weights / name.removesuffix("_released") / file
     path.parent.mkdir(parents=True)
 
     def write(shapes):

@@ -290,7 +290,7 @@ def bring(locations: Locations, name: str, missing: str = "") -> dict[str, float
         for key, value in values.items()
     }
     others = ("sem_seg_head.predictor.query_feat.weight", "backbones.norm0.weight", "logit_scale")
-    path = locations.weights / name / "seem_focalt_v0.pt"
+    path = locations.weights / "seem_focal_t" / "seem_focalt_v0.pt"
     path.parent.mkdir(parents=True)
     torch.save({**state, **{key: torch.ones(3) for key in others}}, path)
     return values

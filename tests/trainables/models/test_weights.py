@@ -6,7 +6,7 @@ import pytest
 
 from trainables.config import BackboneRef
 from trainables.errors import SelectionError, WeightsError
-from trainables.models.cards import BACKBONE_CARDS
+from trainables.models.cards import BACKBONE_CARDS, get_backbone_card
 from trainables.models.weights import fetch_weights, require_weights, weights_status
 
 HUB = BackboneRef(card="deit_s", weights="imagenet1k")
@@ -71,6 +71,25 @@ def test_absent_hub_weights_say_what_to_put_where(locations):
         'hub = "online"',
     ):
         assert part in status.reason
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("deit_s", "deit_s5"),
+        ("blip_base", "blip_base_released"),
+        ("seem_focal_t", "seem_focal_t_released"),
+    ],
+)
+def test_cards_of_one_file_share_a_folder(locations, one, other):
+    card = get_backbone_card(one)
+    folder = locations.weights / one
+    refs = [BackboneRef(card=name, weights=card.default_weights) for name in (one, other)]
+    assert all(f"into {folder}" in weights_status(ref, locations).reason for ref in refs)
+    folder.mkdir(parents=True)
+    path = folder / card.source(card.default_weights).accepted_files[0]
+    path.write_bytes(b"weights")
+    assert [weights_status(ref, locations).path for ref in refs] == [path, path]
 
 
 def test_absent_package_weights_name_the_package(locations, monkeypatch):

@@ -42,6 +42,7 @@ BLIP_BASE = BackboneCard(
             part="model",
             # The file is that of the whole model, with its text encoder and its momentum copies.
             prefix="visual_encoder.",
+            folder="blip_base",
         ),
     ),
     default_weights="pretrain_129m",

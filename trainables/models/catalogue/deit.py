@@ -29,6 +29,7 @@ def _source(size: str, authors_hash: str) -> WeightsSource:
         where="timm on the hub; published by the authors of DeiT",
         authors_file=f"deit_{size}_patch16_224-{authors_hash}.pth",
         part="model",
+        folder=f"deit_{size[0]}",
     )
 
 

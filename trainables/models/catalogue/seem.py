@@ -38,6 +38,7 @@ SEEM_FOCAL_T = BackboneCard(
             where="xdecoder/SEEM on the hub; published by the authors of SEEM",
             # The file is that of the whole model, with its text encoder and its decoder.
             prefix="backbone.",
+            folder="seem_focal_t",
         ),
     ),
     default_weights="coco_lvis",
