@@ -1,4 +1,4 @@
-"""The verb ``import``: settings and results of a paper's own repository."""
+"""The verb ``import``: settings, results and splits of a paper's own repository."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from orchestrator.commands.import_domainbed import import_domainbed
 from orchestrator.commands.import_params import import_params
+from orchestrator.commands.import_splits import import_splits
 
 _DEFAULT = "params"
 
@@ -27,3 +28,4 @@ imports = typer.Typer(
 )
 imports.command(_DEFAULT)(import_params)
 imports.command("domainbed")(import_domainbed)
+imports.command("splits")(import_splits)
