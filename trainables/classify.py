@@ -52,8 +52,9 @@ class Config:
             best validation of an epoch is what it reports.
         val_batches: 'all' validates on all pictures; 'full_batches_shuffled' on as many as fill
             batches, drawn anew at each validation, as Pales Huix et al. (WACV 2024) do.
-        selection_metric: validation metric that chooses the state to keep; larger is better.
-        selection: 'first_best', or 'paper': rounded to 3 decimals, above 0, else the initial state.
+        selection_metric: validation metric that chooses the state to keep.
+        selection: 'first_best': the largest; 'paper': rounded to 3 decimals, above 0, else the
+            initial state; 'lowest': the smallest, as of ``val/loss``.
         keep_initial: replicates leave their state before training as ``initial.safetensors``.
     """
 

@@ -22,6 +22,7 @@ class ClassifierSpec:
         backbone: and the weights it started from; what they became is elsewhere.
         head: likewise.
         transform: of the pictures it reads; says how large they are and of how many channels.
+        unit_features: see :class:`trainables.models.heads.Classifier`.
     """
 
     backbone: BackboneRef
@@ -29,6 +30,7 @@ class ClassifierSpec:
     classes: tuple[str, ...]
     task: Task
     transform: EvalTransform
+    unit_features: bool = False
 
 
 def create_classifier(
@@ -52,4 +54,4 @@ def create_classifier(
         replicate=replicate,
     )
     head = create_head(spec.head, backbone, len(spec.classes), locations, seed, replicate)
-    return Classifier(backbone, head)
+    return Classifier(backbone, head, spec.unit_features)

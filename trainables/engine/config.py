@@ -10,9 +10,16 @@ from trainables.engine.schedule_config import ScheduleConfig
 from trainables.errors import ConfigError
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Selection = Literal["first_best", "paper"]
+Selection = Literal["first_best", "paper", "lowest"]
 
-__all__ = ["FitConfig", "OptimizerConfig", "Precision", "ScheduleConfig", "Selection"]
+__all__ = [
+    "AdamMoments",
+    "FitConfig",
+    "OptimizerConfig",
+    "Precision",
+    "ScheduleConfig",
+    "Selection",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +54,20 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdamMoments:
+    """How Adam and AdamW average gradients; PyTorch's own values unless a method says otherwise."""
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas must be in [0, 1), got {self.betas}")
+        if not self.eps > 0:
+            raise ConfigError(f"eps must be > 0, got {self.eps}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FitConfig:
     """What the training loop needs to know.
 
@@ -57,9 +78,11 @@ class FitConfig:
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
         val_every: validate every this many epochs (0.5: twice an epoch), rounded down to whole
             optimizer steps but at least one, and at the end of each epoch.
-        selection_metric: what :func:`trainables.engine.loop.fit` keeps the best state by; larger
-            is better and the first of equals wins.
+        selection_metric: what :func:`trainables.engine.loop.fit` keeps the best state by; the first
+            of equals wins.
         selection: see :mod:`trainables.engine.selection`.
+        adam: of the optimizers adam and adamw.
+        unfinished_warmup: let the run end before its warm-up does, with a warning.
     """
 
     epochs: int
@@ -72,6 +95,8 @@ class FitConfig:
     val_every: float = 1.0
     selection_metric: str = "val/accuracy"
     selection: Selection = "first_best"
+    adam: AdamMoments = field(default_factory=AdamMoments)
+    unfinished_warmup: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -84,8 +109,10 @@ class FitConfig:
             raise ConfigError(f"clip_norm must be >= 0, got {self.clip_norm}")
         if not 0 < self.val_every <= 1:
             raise ConfigError(f"val_every must be in (0, 1] epochs, got {self.val_every}")
-        if self.selection not in ("first_best", "paper"):
-            raise ConfigError(f"selection must be first_best or paper, got '{self.selection}'")
+        if self.selection not in ("first_best", "paper", "lowest"):
+            raise ConfigError(
+                f"selection must be first_best, paper or lowest, got '{self.selection}'"
+            )
         if not self.selection_metric.startswith("val/"):
             raise ConfigError(
                 f"selection_metric must be a 'val/' metric, got '{self.selection_metric}'"

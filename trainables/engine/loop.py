@@ -88,9 +88,15 @@ class _Run(Generic[BatchT]):
         self.training, self.config, self.context = training, config, context
         model = with_synchronised_norms(place(model, context.device), context)
         self.model = model
-        self.optimizer = create_optimizer(model, config.optimizer)
+        self.optimizer = create_optimizer(model, config.optimizer, config.adam)
         steps = len(self._order(seed=0))
-        self.schedule = Schedule(self.optimizer, config.schedule, steps, config.epochs)
+        self.schedule = Schedule(
+            self.optimizer,
+            config.schedule,
+            steps,
+            config.epochs,
+            unfinished_warmup=config.unfinished_warmup,
+        )
         self.validate_every = max(1, int(config.val_every * steps))
         self.scaler = create_scaler(config.precision, context.device)
         self.best: Best | None = None

@@ -7,24 +7,33 @@ from typing import Any
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from trainables.engine.config import OptimizerConfig
+from trainables.engine.config import AdamMoments, OptimizerConfig
 from trainables.engine.lars import add_lars
 
 
-def create_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """Return an optimizer over the parameters that require a gradient."""
-    optimizer = _create(_groups(model, config.weight_decay), config)
+def create_optimizer(
+    model: nn.Module, config: OptimizerConfig, adam: AdamMoments | None = None
+) -> Optimizer:
+    """Return an optimizer over the parameters that require a gradient.
+
+    Args:
+        adam: of adam and adamw; PyTorch's own when None.
+    """
+    groups = _groups(model, config.weight_decay)
+    optimizer = _create(groups, config, adam or AdamMoments())
     if config.lars_trust > 0:
         add_lars(optimizer, config.lars_trust)
     return optimizer
 
 
-def _create(groups: list[dict[str, Any]], config: OptimizerConfig) -> Optimizer:
+def _create(
+    groups: list[dict[str, Any]], config: OptimizerConfig, moments: AdamMoments
+) -> Optimizer:
     if config.name == "sgd":
         return SGD(groups, lr=config.lr, momentum=config.momentum)
     if config.name == "adam":
-        return Adam(groups, lr=config.lr)
-    return AdamW(groups, lr=config.lr)
+        return Adam(groups, lr=config.lr, betas=moments.betas, eps=moments.eps)
+    return AdamW(groups, lr=config.lr, betas=moments.betas, eps=moments.eps)
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

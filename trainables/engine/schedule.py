@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 from torch.optim import Optimizer
@@ -10,6 +11,8 @@ from trainables.context import State
 from trainables.engine.plateau import Plateau
 from trainables.engine.schedule_config import ScheduleConfig
 from trainables.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 _START_LR = 1e-8
 """Where the overshooting warm-up and one_cycle start; smaller reductions are not made either."""
@@ -24,6 +27,7 @@ class Schedule:
     Args:
         optimizer: its current rate is the one the schedule is scaled to.
         steps_per_epoch: optimizer steps.
+        unfinished_warmup: only warn of a warm-up that is longer than the run.
 
     Attributes:
         rate: of the next step.
@@ -35,18 +39,19 @@ class Schedule:
     """
 
     def __init__(
-        self, optimizer: Optimizer, config: ScheduleConfig, steps_per_epoch: int, epochs: int
+        self,
+        optimizer: Optimizer,
+        config: ScheduleConfig,
+        steps_per_epoch: int,
+        epochs: int,
+        unfinished_warmup: bool = False,
     ) -> None:
         self.optimizer, self.config, self.steps_per_epoch = optimizer, config, steps_per_epoch
         self.total = steps_per_epoch * epochs
         self.lr = float(optimizer.param_groups[0]["lr"])
         self.warmup = config.warmup_epochs * steps_per_epoch or config.warmup_steps
         if self.warmup >= self.total:
-            key = "warmup_epochs" if config.warmup_epochs else "warmup_steps"
-            raise ConfigError(
-                f"schedule.{key} is {getattr(config, key)}, but the whole run has only "
-                f"{self.total} steps, {steps_per_epoch} an epoch: train longer or warm up less"
-            )
+            self._complain(unfinished_warmup)
         start = _START_LR if config.warmup_overshoot else 0.0
         self.increment = (self.lr - start) / self.warmup if self.warmup else 0.0
         self.peak = self.lr + self.increment if config.warmup_overshoot else self.lr
@@ -95,11 +100,22 @@ class Schedule:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
+    def _complain(self, unfinished_warmup: bool) -> None:
+        key = "warmup_epochs" if self.config.warmup_epochs else "warmup_steps"
+        problem = (
+            f"schedule.{key} is {getattr(self.config, key)}, but the whole run has only "
+            f"{self.total} steps, {self.steps_per_epoch} an epoch"
+        )
+        if not unfinished_warmup:
+            raise ConfigError(f"{problem}: train longer or warm up less")
+        logger.warning("%s: the rate will not reach %g", problem, self.lr)
+
     def _planned(self, step: int) -> float:
         """Return the rate after the warm-up as long as nothing is reduced."""
         low = self.config.min_lr
         if self.config.name == "cosine":
-            progress = min((step - self.warmup) / (self.total - self.warmup), 1.0)
+            # A run that ends with its warm-up has nothing after it.
+            progress = min((step - self.warmup) / max(self.total - self.warmup, 1), 1.0)
             return low + (self.peak - low) * 0.5 * (1 + math.cos(math.pi * progress))
         if self.config.name == "one_cycle":
             turn = _RISE * self.total - 1

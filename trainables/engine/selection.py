@@ -4,6 +4,7 @@
 * ``paper``: as Matsoukas et al. (CVPR 2022) do: the value rounded to 3 decimals has to be strictly
   greater than the best so far, which starts at 0 with the initial weights. Values that differ less
   are equal, and a run that never rises above 0 ends with the weights it began with.
+* ``lowest``: the validation with the smallest value, as of a loss, the first of equals.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from trainables.errors import ConfigError, did_you_mean
 
 @dataclass(kw_only=True, slots=True)
 class Best:
-    """The state that validation likes best so far, on the CPU; epoch 0 is the initial one."""
+    """The state that validation likes best so far, on the CPU; epoch 0 is the initial one.
+
+    Its value is what validations are compared by, see :func:`selection_value`.
+    """
 
     value: float
     epoch: int
@@ -29,7 +33,9 @@ class Best:
 
 
 def selection_value(metrics: Mapping[str, float], name: str, selection: Selection) -> float:
-    """Return the number that validations are compared by; undefined loses against any other.
+    """Return the number that validations are compared by: the largest is the best.
+
+    An undefined one loses against any other.
 
     Raises:
         ConfigError: there is no metric of this name.
@@ -39,6 +45,8 @@ def selection_value(metrics: Mapping[str, float], name: str, selection: Selectio
     value = metrics[name]
     if math.isnan(value):
         return float("-inf")
+    if selection == "lowest":
+        return -value
     return round(value, 3) if selection == "paper" else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.engine.config import FitConfig, OptimizerConfig
+from trainables.engine.config import AdamMoments, FitConfig, OptimizerConfig
 from trainables.engine.optimizer import create_optimizer
 from trainables.engine.precision import autocast, create_scaler
 from trainables.errors import ConfigError
@@ -173,3 +174,27 @@ def test_fit_config_refuses_nonsense(values: dict[str, object]) -> None:
 def test_optimizer_config_refuses_nonsense(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
         OptimizerConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]
+)
+def test_moments_of_adam_are_those_asked_for(name: Any, theirs: Any) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 1, bias=False)
+    twin = copy.deepcopy(layer)
+    moments = AdamMoments(betas=(0.5, 0.7), eps=0.1)
+    mine = create_optimizer(layer, OptimizerConfig(name=name, lr=0.1), moments)
+    other = theirs(twin.parameters(), lr=0.1, betas=(0.5, 0.7), eps=0.1, weight_decay=0.0)
+    for step in range(3):
+        for model, optimizer in ((layer, mine), (twin, other)):
+            optimizer.zero_grad()
+            (model(torch.full((2, 3), step + 1.0)) ** 2).sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(layer.weight, twin.weight)
+
+
+@pytest.mark.parametrize("values", [{"betas": (0.9, 1.0)}, {"eps": 0.0}])
+def test_impossible_moments_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        AdamMoments(**values)

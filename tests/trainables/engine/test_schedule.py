@@ -230,3 +230,20 @@ def test_warmup_longer_than_the_run_is_refused(warmup: dict[str, int]) -> None:
 def test_schedules_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ScheduleConfig(**wrong)
+
+
+def test_a_warmup_that_may_outlast_the_run_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    optimizer = create_optimizer(nn.Linear(1, 1), OptimizerConfig(lr=1e-5))
+    config = ScheduleConfig(name="cosine", warmup_steps=10_000)
+    schedule = Schedule(optimizer, config, 855, 10, unfinished_warmup=True)
+    assert "will not reach 1e-05" in caplog.text
+    seen = rates(schedule)
+    # (s + 1) / W of the rate at the last step, s = 8549.
+    assert seen[-1] == pytest.approx(8.55e-6)
+
+
+def test_a_warmup_as_long_as_the_run_ends_at_the_rate() -> None:
+    optimizer = create_optimizer(nn.Linear(1, 1), OptimizerConfig(name="sgd", lr=2.0))
+    config = ScheduleConfig(name="cosine", warmup_steps=4)
+    seen = rates(Schedule(optimizer, config, 4, 1, unfinished_warmup=True))
+    assert seen == pytest.approx([0.5, 1.0, 1.5, 2.0])

@@ -173,3 +173,13 @@ def test_a_plateau_of_the_loss_is_judged_by_the_loss(tmp_path: Path, locations: 
     rates = [metrics["train/lr"] for _, metrics in recorder.reports]
     # Epoch e judges the validation of epoch e - 1: the third was the first to be worse.
     assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 1e-4])
+
+
+def test_the_lowest_value_can_be_the_best_and_the_first_of_equals_wins(
+    tmp_path: Path, locations: Locations
+) -> None:
+    recorder = Recorder(tmp_path / "trial", locations, [0.5, 0.2, 0.2, math.nan, 0.3])
+    best = recorder.fit(epochs=5, selection="lowest")
+    assert best is not None
+    assert (best.value, best.epoch) == (-0.2, 2)
+    assert [metrics["val/kappa"] for _, metrics in recorder.reports][1] == 0.2
