@@ -8,7 +8,7 @@ make one figure per combination of these levels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trainables.errors import ConfigError, did_you_mean
 
@@ -131,7 +131,27 @@ class GainScatter:
             raise ConfigError(f"figure '{self.name}': values of x must be above 0, got {self.x}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DerivedBars:
+    """Bars of a derived table, with the published value of each beside it.
+
+    Args:
+        table: name of the derived table.
+        bars: factor whose levels stand along the axis.
+        colours: factor that makes a bar per level at each of them.
+        where: the level that is shown of every other factor of the table.
+    """
+
+    name: str
+    title: str
+    table: str
+    bars: str
+    colours: str
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
 ExperimentFigure = FactorCurves | LayerCurves | HeatMaps
+StudyFigure = GainScatter | DerivedBars
 
 
 def check_experiment_figures(

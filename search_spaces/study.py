@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from search_spaces.derived import Derived
-from search_spaces.figures import ExperimentFigure, GainScatter, check_experiment_figures
+from search_spaces.figures import (
+    DerivedBars,
+    ExperimentFigure,
+    GainScatter,
+    StudyFigure,
+    check_experiment_figures,
+)
 from search_spaces.space import Space, size
 from trainables.config import flatten
 from trainables.errors import ConfigError, SelectionError, did_you_mean
@@ -236,7 +242,7 @@ class Study:
     experiments: tuple[Experiment, ...]
     scaled: Callable[[Recipe, Scale], Recipe | None] | None = None
     derived: tuple[Derived, ...] = ()
-    figures: tuple[GainScatter, ...] = ()
+    figures: tuple[StudyFigure, ...] = ()
 
     def __post_init__(self) -> None:
         names = [*(e.name for e in self.experiments), *(d.name for d in self.derived)]
@@ -248,7 +254,10 @@ class Study:
         for derived in self.derived:
             self.experiment(derived.experiment)
         for figure in self.figures:
-            self._check_scatter(figure)
+            if isinstance(figure, DerivedBars):
+                self._check_bars(figure)
+            else:
+                self._check_scatter(figure)
 
     def cells(self, only: Mapping[str, tuple[str, ...]] | None = None) -> list[Cell]:
         """Expand every experiment, keeping the cells whose levels are all in ``only``.
@@ -286,6 +295,32 @@ class Study:
                         f"{did_you_mean(level, known[name])}"
                     )
 
+    def _check_bars(self, figure: DerivedBars) -> None:
+        table = self._derived(figure.name, figure.table)
+        shown = {figure.bars: None, figure.colours: None, **figure.where}
+        factors = {f.name: f for f in table.factors}
+        if set(shown) != set(factors) or len(shown) != 2 + len(figure.where):
+            raise ConfigError(
+                f"figure '{figure.name}': bars, colours and where must name each factor of derived "
+                f"table '{table.name}' once: {', '.join(factors)}"
+            )
+        for name, level in figure.where.items():
+            if level not in factors[name].levels:
+                raise ConfigError(
+                    f"figure '{figure.name}': factor '{name}' has no level '{level}'."
+                    f"{did_you_mean(level, factors[name].levels)}"
+                )
+
+    def _derived(self, figure: str, name: str) -> Derived:
+        for table in self.derived:
+            if table.name == name:
+                return table
+        known = [d.name for d in self.derived]
+        raise ConfigError(
+            f"figure '{figure}': study '{self.name}' has no derived table '{name}'."
+            f"{did_you_mean(name, known)}"
+        )
+
     def _check_scatter(self, figure: GainScatter) -> None:
         factors = [f.name for f in self.experiment(figure.y).factors]
         if figure.points not in factors:
@@ -293,13 +328,7 @@ class Study:
                 f"figure '{figure.name}': experiment '{figure.y}' has no factor '{figure.points}'"
             )
         for name in (figure.size, figure.colour):
-            table = next((d for d in self.derived if d.name == name), None)
-            if table is None:
-                known = [d.name for d in self.derived]
-                raise ConfigError(
-                    f"figure '{figure.name}': study '{self.name}' has no derived table '{name}'."
-                    f"{did_you_mean(name, known)}"
-                )
+            table = self._derived(figure.name, name)
             if {f.name for f in table.factors} != {figure.panels, figure.points}:
                 raise ConfigError(
                     f"figure '{figure.name}': derived table '{name}' needs the factors "

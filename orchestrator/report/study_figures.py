@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from orchestrator.report.curve_panels import draw_curves
+from orchestrator.report.derived_bars import derived_bars, draw_bars
 from orchestrator.report.facets import Page, pages
 from orchestrator.report.factor_curves import factor_panels
 from orchestrator.report.figure_style import SMALL, in_style
@@ -17,6 +18,7 @@ from orchestrator.report.layer_curves import layer_panels
 from orchestrator.report.results import StudyResults
 from orchestrator.report.table import LEGEND, Entry, Table, shared_labels
 from search_spaces.figures import (
+    DerivedBars,
     ExperimentFigure,
     FactorCurves,
     GainScatter,
@@ -61,8 +63,11 @@ def study_figures(results: StudyResults, study: Study, tables: Sequence[Table]) 
             for figure in experiment.figures:
                 for page in pages(experiment.factors, figure.factors, figure.panels):
                     yield from _page(figure, experiment, page, results, table)
-    for scattered in study.figures:
-        yield _scatter(scattered, study, by_name)
+    for declared in study.figures:
+        if isinstance(declared, GainScatter):
+            yield _scatter(declared, study, by_name)
+        elif declared.table in by_name:
+            yield _bars(declared, study, by_name[declared.table])
 
 
 def _page(
@@ -117,6 +122,23 @@ def _draw(
             if found:
                 part = matrix if len(figure.matrices) > 1 else ""
                 yield part, in_style(partial(draw_matrices, found, matrix))
+
+
+def _bars(figure: DerivedBars, study: Study, table: Table) -> Drawn:
+    derived = next(d for d in study.derived if d.name == figure.table)
+    shown = derived_bars(figure, derived, table)
+    factors = {f.name: f for f in derived.factors}
+    where = [factors[name].title(level) for name, level in figure.where.items()]
+    labels = shared_labels(cell for entry in shown.entries.values() for cell in entry.cells)
+    drawn = in_style(lambda: draw_bars(shown, derived.value_name))
+    return Drawn(
+        of="",
+        name=figure.name,
+        title=", ".join([figure.title, *where]),
+        words=f"{derived.title}; line: 95 % interval; diamond: the published value.",
+        labels=labels,
+        figure=_stamp(drawn, labels),
+    )
 
 
 def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> Drawn:

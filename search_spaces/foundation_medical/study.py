@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_spaces.derived import Derived
-from search_spaces.figures import FactorCurves, HeatMaps, LayerCurves
+from search_spaces.figures import DerivedBars, FactorCurves, HeatMaps, LayerCurves
 from search_spaces.foundation_medical import derived, recipes
 from search_spaces.foundation_medical.grid import (
     BACKBONE,
@@ -127,6 +127,16 @@ STUDY = Study(
             compute=derived.relative_gain,
             published=derived.published_gains(),
             value_name="gain in percent",
+        ),
+    ),
+    figures=(
+        DerivedBars(
+            name="figure_1",
+            title="Mean gain over ImageNet-supervised DeiT-B",
+            table="relative_gain",
+            bars="backbone",
+            colours="head",
+            where={"training": "fine_tuned", "profile": "paper"},
         ),
     ),
 )
