@@ -29,7 +29,8 @@ class DataCard:
         overlap: why some groups or pictures are in more than one split on purpose; empty when none
             may be.
         twin: name of the card that stands in for this one offline.
-        module: module in ``trainables/data`` whose ``SOURCE`` opens the set.
+        module: module in ``trainables/data`` whose ``SOURCE`` opens the set, or whose ``SOURCES``
+            has an entry of the card's name that does.
     """
 
     name: str

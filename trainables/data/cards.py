@@ -42,9 +42,10 @@ def get_data_card(name: str) -> DataCard:
 
 
 def source_of(card: DataCard) -> DataSource:
-    """Return what opens the card's data (its module's ``SOURCE``)."""
+    """Return what opens the card's data: its module's ``SOURCE``, or its entry in ``SOURCES``."""
     module = importlib.import_module(f"trainables.data.{card.module}")
-    source: DataSource = module.SOURCE
+    by_name: Mapping[str, DataSource] = getattr(module, "SOURCES", {})
+    source: DataSource = by_name[card.name] if by_name else module.SOURCE
     return source
 
 

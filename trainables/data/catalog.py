@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainables.data.card import DataCard
 from trainables.data.chexpert_findings import FINDINGS
 from trainables.data.dr_grades import GRADES
+from trainables.data.knobo_cards import KNOBO_CARDS
 
 _DR_DOMAINS = ("aptos", "eyepacs", "messidor", "messidor_2")
 _DR_LICENCE = (
@@ -359,4 +360,5 @@ CARDS: tuple[DataCard, ...] = (
         mean=(0.286, 0.286, 0.286),
         std=(0.353, 0.353, 0.353),
     ),
+    *KNOBO_CARDS,
 )

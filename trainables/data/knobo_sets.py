@@ -11,21 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from trainables.data.knobo_archives import (
+    CHEXPERT,
+    COVID_QU,
+    HAM10000,
+    ISIC,
+    MELANOMA,
+    NIH,
+    NIH_AND_CHEXPERT,
+    OPEN_I,
+    PAD_UFES_20,
+    PNEUMONIA,
+    UWATERLOO,
+    VINDR_CXR,
+    Archive,
+)
+
 Modality = Literal["skin", "xray"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Archive:
-    """Where pictures come from.
-
-    Args:
-        pictures: what to fetch, and the paths that the split files expect.
-    """
-
-    title: str
-    pictures: str
-    homepage: str
-    licence: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,8 @@ class KnoboSet:
         digests: of the three released splits, by :func:`trainables.data.split_files.split_digest`.
         confounder: what goes with one class in training and validation and with the other in
             testing; empty where splits are random.
+        patient: pattern of the part of a path that tells the patient; empty where none does.
+        leak: what splits are known to share and paths do not tell.
     """
 
     name: str
@@ -48,88 +52,19 @@ class KnoboSet:
     counts: Mapping[str, tuple[int, int, int]]
     digests: tuple[str, str, str]
     confounder: str = ""
+    patient: str = ""
+    leak: str = ""
 
 
-_ISIC = Archive(
-    title="ISIC archive",
-    pictures="pictures of the ISIC archive as ISIC/images/ISIC_<7 digits>.JPG (this spelling)",
-    homepage="https://www.isic-archive.com",
-    licence="CC0, CC BY or CC BY-NC 4.0, picture by picture",
-)
-_HAM10000 = Archive(
-    title="HAM10000",
-    pictures="both parts of HAM10000 in one folder, as HAM10000/images/ISIC_<7 digits>.jpg",
-    homepage="https://doi.org/10.7910/DVN/DBW86T",
-    licence="CC BY-NC 4.0",
-)
-_PAD_UFES_20 = Archive(
-    title="PAD-UFES-20",
-    pictures="PAD-UFES-20/images/PAT_<patient>_<lesion>_<number>.png, all parts in one folder",
-    homepage="https://data.mendeley.com/datasets/zr7vgbcyr2/1",
-    licence="CC BY 4.0",
-)
-_MELANOMA = Archive(
-    title="Melanoma Skin Cancer Dataset of 10000 Images",
-    pictures="Melanoma/{train,test}/{benign,malignant}/melanoma_<number>.jpg",
-    homepage="https://www.kaggle.com/datasets/hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images",
-    licence="as its page on Kaggle says",
-)
-_UWATERLOO = Archive(
-    title="University of Waterloo skin cancer database",
-    pictures="UWaterloo/{melanoma,notmelanoma}/{dermIS,dermquest}/<name>_orig.jpg",
-    homepage="https://uwaterloo.ca/vision-image-processing-lab/research-demos/skin-cancer-detection",
-    licence="research, as its page says",
-)
-_NIH = Archive(
-    title="NIH ChestX-ray14",
-    pictures="NIH-CXR/images_<3 digits>/images/<8 digits>_<3 digits>.png, the twelve folders",
-    homepage="https://www.kaggle.com/datasets/nih-chest-xrays/data",
-    licence="no restriction, with attribution to the NIH Clinical Center",
-)
-_CHEXPERT = Archive(
-    title="CheXpert",
-    pictures="CheXpert-v1.0/train/patient<number>/study<number>/view<number>_frontal.jpg of the "
-    "full release (not 'small')",
-    homepage="https://stanfordmlgroup.github.io/competitions/chexpert/",
-    licence="Stanford University Dataset Research Use Agreement; no redistribution",
-)
-_NIH_AND_CHEXPERT = Archive(
-    title="NIH ChestX-ray14 and CheXpert",
-    pictures=f"{_NIH.pictures}, and {_CHEXPERT.pictures}",
-    homepage=f"{_NIH.homepage}, {_CHEXPERT.homepage}",
-    licence=f"NIH: {_NIH.licence}; CheXpert: {_CHEXPERT.licence}",
-)
-_PNEUMONIA = Archive(
-    title="Chest X-Ray Images (Pneumonia)",
-    pictures="pneumonia/images/{train,val,test}/{NORMAL,PNEUMONIA}/<name>.jpeg",
-    homepage="https://www.kaggle.com/datasets/paultimothymooney/chest-xray-pneumonia",
-    licence="CC BY 4.0",
-)
-_COVID_QU = Archive(
-    title="COVID-19 Radiography Database",
-    pictures="COVID-QU/images/<class>-<number>.png, all classes in one folder",
-    homepage="https://www.kaggle.com/datasets/tawsifurrahman/covid19-radiography-database",
-    licence="as its page on Kaggle says",
-)
-_OPEN_I = Archive(
-    title="Open-i, Indiana University chest radiographs",
-    pictures="open-i/images/<name>.dcm.png",
-    homepage="https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university",
-    licence="as its page on Kaggle says",
-)
-_VINDR_CXR = Archive(
-    title="VinDr-CXR",
-    pictures="vindr-cxr/images/<32 hexadecimal digits>.png, converted from DICOM",
-    homepage="https://www.kaggle.com/c/vinbigdata-chest-xray-abnormalities-detection",
-    licence="rules of the VinBigData competition; no redistribution",
-)
+_NIH_PATIENT = r"/\d{8}_"
+_CHEXPERT_PATIENT = r"patient\d+"
 
 KNOBO_SETS: tuple[KnoboSet, ...] = (
     KnoboSet(
         name="isic_sex",
         dataset="ISIC-sex",
         modality="skin",
-        archive=_ISIC,
+        archive=ISIC,
         confounder="sex",
         counts={
             "benign": (1200, 150, 150),
@@ -141,7 +76,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="isic_age",
         dataset="ISIC-age",
         modality="skin",
-        archive=_ISIC,
+        archive=ISIC,
         confounder="age",
         counts={
             "benign": (1400, 150, 150),
@@ -153,7 +88,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="isic_site",
         dataset="ISIC-site",
         modality="skin",
-        archive=_ISIC,
+        archive=ISIC,
         confounder="body site",
         counts={
             "benign": (1000, 300, 300),
@@ -165,7 +100,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="isic_color",
         dataset="ISIC-color",
         modality="skin",
-        archive=_ISIC,
+        archive=ISIC,
         confounder="skin tone",
         counts={
             "benign": (900, 130, 130),
@@ -177,7 +112,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="isic_hospital",
         dataset="ISIC-hospital",
         modality="skin",
-        archive=_ISIC,
+        archive=ISIC,
         confounder="hospital",
         counts={
             "benign": (1500, 500, 500),
@@ -189,7 +124,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="ham10000",
         dataset="HAM10000",
         modality="skin",
-        archive=_HAM10000,
+        archive=HAM10000,
         counts={
             "actinic keratoses": (261, 33, 33),
             "basal cell carcinoma": (411, 51, 52),
@@ -199,13 +134,14 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
             "melanoma": (890, 111, 112),
             "vascular lesions": (113, 14, 15),
         },
+        leak="several pictures of a lesion may be in different splits; names of files do not tell",
         digests=("61196cf907c3e366", "8a8d97d5af4201b0", "78c1467819f17a03"),
     ),
     KnoboSet(
         name="bcn20000",
         dataset="BCN20000",
         modality="skin",
-        archive=_ISIC,
+        archive=ISIC,
         counts={
             "nevus": (1200, 200, 200),
             "melanoma": (1200, 200, 200),
@@ -218,18 +154,19 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="pad_ufes_20",
         dataset="PAD-UFES-20",
         modality="skin",
-        archive=_PAD_UFES_20,
+        archive=PAD_UFES_20,
         counts={
             "Basal, Squamous Cell Carcinoma": (837, 100, 100),
             "Actinic, Seborrheic Keratosis": (765, 100, 100),
         },
+        patient=r"PAT_\d+_",
         digests=("8f6807cf71cfbc84", "981a31546c11e703", "a272216872e3a993"),
     ),
     KnoboSet(
         name="melanoma",
         dataset="Melanoma",
         modality="skin",
-        archive=_MELANOMA,
+        archive=MELANOMA,
         counts={
             "maliganant": (4105, 500, 500),
             "benign": (4500, 500, 500),
@@ -240,7 +177,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="uwaterloo",
         dataset="UWaterloo",
         modality="skin",
-        archive=_UWATERLOO,
+        archive=UWATERLOO,
         counts={
             "melanoma": (99, 10, 10),
             "not melanoma": (67, 10, 10),
@@ -251,78 +188,84 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="nih_sex",
         dataset="NIH-sex",
         modality="xray",
-        archive=_NIH,
+        archive=NIH,
         confounder="sex",
         counts={
             "Atelectasis": (1500, 250, 500),
             "Effusion": (1500, 250, 500),
         },
+        patient=_NIH_PATIENT,
         digests=("f63bd402f4130daa", "74b2bafb1df2ec7b", "968fe7319d0e20af"),
     ),
     KnoboSet(
         name="nih_age",
         dataset="NIH-age",
         modality="xray",
-        archive=_NIH,
+        archive=NIH,
         confounder="age",
         counts={
             "No Finding": (1500, 250, 250),
             "Has Finding": (1500, 250, 250),
         },
+        patient=_NIH_PATIENT,
         digests=("82a9d9bd4c415901", "eff961b8d4404007", "2d86d972481ae744"),
     ),
     KnoboSet(
         name="nih_pos",
         dataset="NIH-pos",
         modality="xray",
-        archive=_NIH,
+        archive=NIH,
         confounder="view",
         counts={
             "Atelectasis": (1500, 150, 150),
             "Effusion": (1500, 150, 150),
         },
+        patient=_NIH_PATIENT,
         digests=("cac77532aef308e8", "458142d683edca7f", "2813aca14fc89591"),
     ),
     KnoboSet(
         name="chexpert_race",
         dataset="CheXpert-race",
         modality="xray",
-        archive=_CHEXPERT,
+        archive=CHEXPERT,
         confounder="race",
         counts={
             "No Finding": (2000, 250, 250),
             "Has Finding": (2000, 250, 250),
         },
+        patient=_CHEXPERT_PATIENT,
         digests=("091b8c8f9213f72e", "8afb716c41e2d12d", "d582656f08265dc9"),
     ),
     KnoboSet(
         name="nih_chexpert",
         dataset="NIH-CheXpert",
         modality="xray",
-        archive=_NIH_AND_CHEXPERT,
+        archive=NIH_AND_CHEXPERT,
         confounder="source",
         counts={
             "Atelectasis": (2500, 500, 500),
             "Effusion": (2500, 500, 500),
         },
+        patient=f"{_NIH_PATIENT}|{_CHEXPERT_PATIENT}",
         digests=("e8717cbcb0e4509d", "eb3a1ac32e4d82f8", "a68dc6f34595f1a3"),
     ),
     KnoboSet(
         name="pneumonia",
         dataset="pneumonia",
         modality="xray",
-        archive=_PNEUMONIA,
+        archive=PNEUMONIA,
         counts={
             "NORMAL": (1341, 8, 234),
             "PNEUMONIA": (3875, 8, 390),
         },
+        patient=r"person\d+",
         digests=("860f2f0c819db051", "791afa13c622fb51", "f8afb726841ee602"),
     ),
     KnoboSet(
         name="covid_qu",
         dataset="COVID-QU",
         modality="xray",
-        archive=_COVID_QU,
+        archive=COVID_QU,
         counts={
             "COVID": (2892, 361, 360),
             "Lung Opacity": (4809, 601, 601),
@@ -335,7 +278,7 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
         name="nih_cxr",
         dataset="NIH-CXR",
         modality="xray",
-        archive=_NIH,
+        archive=NIH,
         counts={
             "Atelectasis": (2978, 421, 816),
             "Cardiomegaly": (741, 111, 241),
@@ -344,25 +287,27 @@ KNOBO_SETS: tuple[KnoboSet, ...] = (
             "Edema": (449, 63, 116),
             "Pneumonia": (214, 38, 70),
         },
+        patient=_NIH_PATIENT,
         digests=("cc396f241d7361eb", "3c16054fae24a31b", "efbbad9f36f25846"),
     ),
     KnoboSet(
         name="open_i",
         dataset="open-i",
         modality="xray",
-        archive=_OPEN_I,
+        archive=OPEN_I,
         counts={
             "Cardiomegaly": (183, 93, 192),
             "Lung Opacity": (203, 94, 189),
             "Normal": (498, 251, 509),
         },
+        patient=r"/\d+_",
         digests=("22e6cdc2dc3c18ad", "10f745197fd184ac", "20ede77f44a663a8"),
     ),
     KnoboSet(
         name="vindr_cxr",
         dataset="vindr-cxr",
         modality="xray",
-        archive=_VINDR_CXR,
+        archive=VINDR_CXR,
         counts={
             "No finding": (200, 25, 25),
             "Aortic enlargement": (200, 25, 25),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +98,23 @@ class PreparedSource:
         annotations = Annotations(
             labels=_labels(card, rows),
             domain_of=np.array([row.domain for row in rows], dtype=np.str_),
-            ids=np.array([row.path for row in rows], dtype=np.str_),
+            ids=np.array(_names(rows), dtype=np.str_),
             captions=[row.captions for row in rows],
             masks=FileMasks(masks) if any(masks) else None,
         )
         paths = [prepared.source / row.path for row in rows]
         pixels = FilePixels(paths, card.channels, self.mend)
         return ImageSet.of(card, split, digest, pixels, annotations)
+
+
+def _names(rows: Iterable[Row]) -> list[str]:
+    """Return the path of every row, numbered from the second time on that a split lists it."""
+    seen = Counter[str]()
+    names = []
+    for row in rows:
+        seen[row.path] += 1
+        names.append(row.path if seen[row.path] == 1 else f"{row.path}#{seen[row.path]}")
+    return names
 
 
 def _absent(card: DataCard, reason: str) -> DataStatus:

@@ -1,4 +1,7 @@
-"""What a data module offers as ``SOURCE``; importing one must not import numpy or torch."""
+"""What a data module offers as ``SOURCE``, or by the card's name in ``SOURCES``.
+
+Importing a data module must not import numpy or torch.
+"""
 
 from __future__ import annotations
 
