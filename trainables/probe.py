@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
 from trainables.engine.inputs import Channels, check_channels
 from trainables.errors import ConfigError
+from trainables.head_training import HeadTraining
 from trainables.shift import check_shift
+
+Fit = Literal["logistic", "paper"]
+ColumnChoice = Literal["random", "first"]
+
+_INVERSE_L2 = 1e-2
+_MAX_ITER = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """Multinomial logistic regression on standardised features.
+    """One linear layer on frozen features.
 
     Args:
         shift_domains: domains the probe is also tested on, at the end, as ``test_shift/``.
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
-        inverse_l2: weight of the data against the L2 penalty (C in scikit-learn); search it
-            log-uniformly.
-        max_iter: most solver iterations; ``perf/converged`` is 0 when they did not suffice.
+        fit: 'logistic' is a converged multinomial logistic regression on standardised features;
+            'paper' trains on features of length one by Adam, as Yang et al. (NeurIPS 2024) do, and
+            reports every epoch.
+        inverse_l2: weight of the data against the L2 penalty (C in scikit-learn), of 'logistic';
+            search it log-uniformly.
+        max_iter: most solver iterations, of 'logistic'; ``perf/converged`` is 0 when they did not
+            suffice.
+        training: of 'paper'.
+        columns: of 'paper': how many columns of the features the probe sees at most; None: all.
+            The released code draws 768.
+        column_choice: which: 'random', another draw for every replicate, or the 'first'.
+        shots: training pictures per class, drawn anew for every replicate; 0 takes all.
     """
 
     trainable: ClassVar[str] = "probe"
@@ -34,8 +50,13 @@ class Config:
     shift_domains: tuple[str, ...] = ()
     image_size_px: int | None = None
     channels: Channels = "rgb"
-    inverse_l2: float = 1e-2
-    max_iter: int = 500
+    fit: Fit = "logistic"
+    inverse_l2: float = _INVERSE_L2
+    max_iter: int = _MAX_ITER
+    training: HeadTraining = field(default_factory=HeadTraining)
+    columns: int | None = None
+    column_choice: ColumnChoice = "random"
+    shots: int = 0
 
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
@@ -46,13 +67,33 @@ class Config:
             raise ConfigError(f"inverse_l2 must be > 0, got {self.inverse_l2}")
         if self.max_iter < 1:
             raise ConfigError(f"max_iter must be >= 1, got {self.max_iter}")
+        if self.shots < 0:
+            raise ConfigError(f"shots must be >= 0, got {self.shots}")
+        if self.columns is not None and self.columns < 1:
+            raise ConfigError(f"columns must be >= 1, got {self.columns}")
+        self._check_fit()
+
+    def _check_fit(self) -> None:
+        if self.fit not in ("logistic", "paper"):
+            raise ConfigError(f"fit must be logistic or paper, got '{self.fit}'")
+        if self.column_choice not in ("random", "first"):
+            raise ConfigError(f"column_choice must be random or first, got '{self.column_choice}'")
+        if self.fit == "paper":
+            idle = self.inverse_l2 != _INVERSE_L2 or self.max_iter != _MAX_ITER
+            names = "inverse_l2 and max_iter are of fit=logistic"
+        else:
+            idle = self.training != HeadTraining() or self.columns is not None
+            names = "training and columns are of fit=paper"
+        if idle:
+            raise ConfigError(f"{names}: fit={self.fit} does without them")
 
 
 def run(config: Config, context: Context) -> dict[str, float]:
-    """Fit, report at step 1; replicates return test metrics.
+    """Fit and report, once or every epoch; replicates return test metrics.
 
     Raises:
         DatasetError, WeightsError: something the config names is not here or damaged.
+        NonFiniteLossError: the loss became NaN or infinite.
     """
     from trainables.analyses.linear_probe import probe_and_test
 

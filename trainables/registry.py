@@ -24,6 +24,7 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
         "layer_similarity": "trainables.layer_similarity",
         "probe": "trainables.probe",
         "weight_change": "trainables.weight_change",
+        "zero_shot": "trainables.zero_shot",
     }
 )
 

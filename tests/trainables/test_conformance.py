@@ -32,12 +32,14 @@ from trainables import (
     layer_similarity,
     probe,
     weight_change,
+    zero_shot,
 )
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
 from trainables.data.augmentation import Augmentation
 from trainables.engine.config import OptimizerConfig, ScheduleConfig
 from trainables.generalisation.config import MethodConfig
+from trainables.head_training import HeadTraining
 from trainables.models.head_config import HeadConfig
 from trainables.registry import TRAINABLES
 
@@ -131,6 +133,26 @@ CASES = {
     "probe": Case(
         config=probe.Config(
             backbone=RANDOM, data=DATA, shift_domains=("camera_1",), image_size_px=40
+        )
+    ),
+    "probe_as_knobo": Case(
+        config=probe.Config(
+            backbone=RANDOM,
+            data=DATA,
+            shift_domains=("camera_1",),
+            image_size_px=40,
+            fit="paper",
+            training=HeadTraining(epochs=3, batch_size=8, lr=1e-2),
+            columns=20,
+            shots=3,
+        ),
+        steps=3,
+    ),
+    "zero_shot": Case(
+        config=zero_shot.Config(
+            backbone=BackboneRef(card="clip_vit_b16_twin"),
+            data=DATA,
+            shift_domains=("camera_1",),
         )
     ),
     "knn": Case(

@@ -6,6 +6,7 @@ Axes: n pictures, c channels, h rows, w columns, d width, k classes.
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from trainables.models.backbone import Backbone
 from trainables.models.seeding import seeded
@@ -20,20 +21,33 @@ class LinearHead(nn.Linear):
             super().__init__(dim, n_classes)
 
 
+class UnitLength(nn.Module):
+    """Features scaled to length one."""
+
+    def forward(self, x_nd: Tensor) -> Tensor:
+        """Return them."""
+        return functional.normalize(x_nd, dim=1)
+
+
 class Classifier(nn.Module):
     """A backbone and a head that reads its pooled feature or its tokens.
+
+    Args:
+        unit_features: what the last linear layer reads is scaled to length one.
 
     Attributes:
         still_backbone: the backbone stays in evaluation mode when the classifier trains, whichever
             of its parameters do.
     """
 
-    def __init__(self, backbone: Backbone, head: LinearHead | TokenHead) -> None:
+    def __init__(
+        self, backbone: Backbone, head: LinearHead | TokenHead, unit_features: bool = False
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         # Where a hook finds what the last layer reads, whichever head that is of.
-        self.embedding = nn.Identity()
+        self.embedding = UnitLength() if unit_features else nn.Identity()
         self.still_backbone = False
 
     def embed(self, x_nchw: Tensor) -> Tensor:
