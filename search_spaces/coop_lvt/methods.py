@@ -19,9 +19,14 @@ SHORT_NAMES = ("No DR", "mild DR", "moderate DR", "severe DR", "proliferative DR
 _GRADES = ("No", "mild", "moderate", "severe", "proliferative")
 LONG_NAMES = tuple(f"{grade} Diabetic retinopathy" for grade in _GRADES)
 FOCAL_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 1.0)
-CLIP_LR = 5e-6
+TRANSFORMER_LR = 5e-6
 RESNET_LR = 5e-5
+# Ours: CoOp's own rate, and one at which a linear layer learns.
 PROMPT_LR = 2e-3
+PROBE_LR = 1e-3
+
+RELEASED = ((3, 4), (1, 4), (3, 8))
+"""Layers and tokens of the released CoOpLVT and of its variants v1 and v3."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,13 +35,14 @@ class Row:
 
     Args:
         trains: nothing is to be learned or searched without it.
-        space: which search space it has.
+        space: which search space it has: DomainBed's, that of a transformer trained whole, or that
+            of few parameters beside a frozen one.
     """
 
     method: MethodConfig
     optimizer: OptimizerConfig
     trains: bool = True
-    space: Literal["domainbed", "clip"] = "clip"
+    space: Literal["domainbed", "transformer", "added"] = "transformer"
 
 
 def row(name: str) -> Row:
@@ -78,8 +84,9 @@ def _resnet(name: str = "erm", loss: LossConfig | None = None) -> Row:
     )
 
 
-def _network(card: str, name: str = "erm", lr: float = CLIP_LR) -> Row:
-    return Row(method=MethodConfig(name=name, backbone=_reference(card)), optimizer=_adamw(lr))
+def _vit(card: str) -> Row:
+    method = MethodConfig(name="erm", backbone=_reference(card))
+    return Row(method=method, optimizer=_adamw(TRANSFORMER_LR))
 
 
 def _clip(
@@ -91,7 +98,7 @@ def _clip(
     card: str = "clip_vit_b16",
     loss: LossConfig | None = None,
     prompt: PromptConfig | None = None,
-    lr: float = CLIP_LR,
+    added_lr: float | None = None,
 ) -> Row:
     method = MethodConfig(
         name=name,
@@ -104,8 +111,12 @@ def _clip(
         ),
         prompt=PromptConfig() if prompt is None else prompt,
     )
-    trains = name not in ("zero_shot", "coop_lvt_prompt_only")
-    return Row(method=method, optimizer=_adamw(lr), trains=trains)
+    return Row(
+        method=method,
+        optimizer=_adamw(TRANSFORMER_LR if added_lr is None else added_lr),
+        trains=name not in ("zero_shot", "coop_lvt_prompt_only"),
+        space="transformer" if added_lr is None else "added",
+    )
 
 
 _zero_shot = partial(_clip, "zero_shot")
@@ -120,7 +131,7 @@ _ROWS: Mapping[str, Callable[[], Row]] = MappingProxyType(
         # Tables 1 and 2
         "erm_resnet50": _resnet,
         # Which ViT the paper used is not known: ImageNet-21k ViT-B/16 is what its code can run.
-        "erm_vit": partial(_network, "vit_b16_in21k"),
+        "erm_vit": partial(_vit, "vit_b16_in21k"),
         "zeroshot_clip": _zero_shot,
         "zeroshot_biobert_pubmed": partial(_zero_shot, encoder="biobert"),
         "zeroshot_biobert_squad": partial(_zero_shot, encoder="biobert_squad"),
@@ -157,10 +168,10 @@ _ROWS: Mapping[str, Callable[[], Row]] = MappingProxyType(
         "erm_focal": partial(_resnet, loss=_WEIGHTED_FOCAL),
         "erm_focal_plain": partial(_resnet, loss=_FOCAL),
         # Ours
-        "linear_probe_clip_v_sane_lr": partial(_clip, "linear_probe_clip_v", lr=1e-3),
-        "erm_deit_b": partial(_network, "deit_b"),
-        "coop": partial(_clip, "coop", prompt=PromptConfig(tokens=16), lr=PROMPT_LR),
-        "cocoop": partial(_clip, "cocoop", prompt=PromptConfig(tokens=4), lr=PROMPT_LR),
+        "linear_probe_clip_v_sane_lr": partial(_clip, "linear_probe_clip_v", added_lr=PROBE_LR),
+        "erm_deit_b": partial(_vit, "deit_b"),
+        "coop": partial(_clip, "coop", prompt=PromptConfig(tokens=16), added_lr=PROMPT_LR),
+        "cocoop": partial(_clip, "cocoop", prompt=PromptConfig(tokens=4), added_lr=PROMPT_LR),
         "zeroshot_biomed_clip": partial(_zero_shot, card="biomed_clip", encoder="biomed_clip_text"),
         "naive_biomed_clip": partial(_naive, card="biomed_clip", encoder="biomed_clip_text"),
         "zeroshot_pubmed_clip": partial(_zero_shot, card="pubmed_clip"),

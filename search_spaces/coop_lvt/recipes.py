@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 from search_spaces.coop_lvt import methods
 from search_spaces.coop_lvt.grid import DOMAINS
@@ -14,26 +15,40 @@ from trainables.config import DataRef
 
 OBJECTIVE = Objective(metric="val/macro_f1_fixed")
 METRIC = "macro_f1_fixed"
+LR = "optimizer.lr"
 
+
+_DECAY = FloatRange(low=1e-6, high=1e-2, log=True)
+_BATCH_SIZE = IntRange(low=8, high=45, log=True)
 DOMAINBED_SPACE: Space = {
-    "optimizer.lr": FloatRange(low=1e-5, high=10**-3.5, log=True),
-    "optimizer.weight_decay": FloatRange(low=1e-6, high=1e-2, log=True),
-    "batch_size": IntRange(low=8, high=45, log=True),
+    LR: FloatRange(low=1e-5, high=10**-3.5, log=True),
+    "optimizer.weight_decay": _DECAY,
+    "batch_size": _BATCH_SIZE,
     "method.dropout": Choice(values=(0.0, 0.1, 0.5)),
 }
 """DomainBed's random draws for pictures of this size, as a space that is searched."""
 
-CLIP_SPACE: Space = {
-    "optimizer.lr": FloatRange(low=1e-7, high=1e-4, log=True),
-    "optimizer.weight_decay": FloatRange(low=1e-6, high=1e-2, log=True),
-    "batch_size": IntRange(low=8, high=45, log=True),
+TRANSFORMER_SPACE: Space = {
+    LR: FloatRange(low=1e-7, high=1e-4, log=True),
+    "optimizer.weight_decay": _DECAY,
+    "batch_size": _BATCH_SIZE,
+}
+"""Ours: DomainBed's rates are those of a ResNet."""
+
+ADDED_SPACE: Space = TRANSFORMER_SPACE | {LR: FloatRange(low=1e-5, high=1e-1, log=True)}
+"""Ours, where few parameters train beside frozen ones."""
+
+_SPACES = {
+    "domainbed": DOMAINBED_SPACE,
+    "transformer": TRANSFORMER_SPACE,
+    "added": ADDED_SPACE,
 }
 
 TWIN_STEPS, TWIN_EVERY = 81, 20
 SMOKE_STEPS, SMOKE_EVERY = 3, 2
 TWIN_BATCH_SIZE = 8
 TWIN_RATE = 20
-"""Times the paper's learning rate, as there are tens of steps instead of thousands."""
+"""Times the rates of the paper and of the spaces: tens of steps take the place of thousands."""
 
 
 def held_out(levels: Levels) -> Recipe:
@@ -53,13 +68,13 @@ def single_source(levels: Levels) -> Recipe | None:
     return _recipe(row, (source,), others, f"test/{target}/{METRIC}")
 
 
-def placed(levels: Levels) -> Recipe:
+def placed(levels: Levels) -> Recipe | None:
     """CoOpLVT with its tokens where they are read, or, as released, where they are not."""
-    row = methods.coop_lvt(
-        layers=1 if levels["layers"] == "1" else 3,
-        tokens=int(levels["tokens"]),
-        placement=levels["placement"],
-    )
+    layers: Literal[1, 3] = 1 if levels["layers"] == "1" else 3
+    tokens, placement = int(levels["tokens"]), levels["placement"]
+    if placement == "appended" and (layers, tokens) not in methods.RELEASED:
+        return None
+    row = methods.coop_lvt(layers, tokens, placement)
     sources = tuple(domain for domain in DOMAINS if domain != levels["test_domain"])
     return _recipe(row, sources, (levels["test_domain"],), f"test/{METRIC}")
 
@@ -75,9 +90,16 @@ def scaled(recipe: Recipe, scale: Scale) -> Recipe:
         batch_size=TWIN_BATCH_SIZE,
         optimizer=replace(config.optimizer, lr=TWIN_RATE * config.optimizer.lr),
     )
-    space = {key: param for key, param in recipe.space.items() if key != "batch_size"}
     records = 1 if recipe.steps == 1 else _records(steps, every)
-    return replace(recipe, config=small, space=space, steps=records)
+    return replace(recipe, config=small, space=_scaled_space(recipe.space), steps=records)
+
+
+def _scaled_space(space: Space) -> Space:
+    small = {key: param for key, param in space.items() if key != "batch_size"}
+    rate = small.get(LR)
+    if isinstance(rate, FloatRange):
+        small[LR] = replace(rate, low=TWIN_RATE * rate.low, high=TWIN_RATE * rate.high)
+    return small
 
 
 def _recipe(
@@ -97,7 +119,7 @@ def _recipe(
         config=config,
         objective=OBJECTIVE,
         metric=metric,
-        space=DOMAINBED_SPACE if row.space == "domainbed" else CLIP_SPACE,
+        space=_SPACES[row.space],
         steps=_records(config.steps, config.checkpoint_every),
     )
 
