@@ -21,6 +21,7 @@ from search_spaces.coop_lvt.grid import (
 )
 from search_spaces.coop_lvt.methods import LONG_NAMES, SHORT_NAMES
 from search_spaces.coop_lvt.published import mean_over_test_domains
+from search_spaces.derived import Values
 from search_spaces.space import Choice, FloatRange, IntRange
 from search_spaces.study import Cell, cell_key
 from trainables import generalise
@@ -370,13 +371,15 @@ def test_printed_averages_are_those_of_the_printed_cells() -> None:
 
 def test_the_mean_of_table_1_is_over_all_four_domains_or_absent() -> None:
     whole = dict(zip(DOMAINS, (0.1, 0.2, 0.4, 0.5), strict=True))
-    means = {("coop_lvt", domain): value for domain, value in whole.items()}
-    means |= {("naive_clip", domain): whole[domain] for domain in DOMAINS[1:]}
+    means: Values = {
+        **{("coop_lvt", domain): value for domain, value in whole.items()},
+        **{("naive_clip", domain): whole[domain] for domain in DOMAINS[1:]},
+    }
     assert mean_over_test_domains(means) == pytest.approx({("coop_lvt",): 0.3})
 
 
 def test_the_mean_of_table_2_is_over_the_three_other_domains_or_absent() -> None:
-    means = {
+    means: Values = {
         ("coop_lvt", "eyepacs", "aptos"): 0.2,
         ("coop_lvt", "eyepacs", "messidor"): 0.3,
         ("coop_lvt", "eyepacs", "messidor_2"): 0.7,
