@@ -27,7 +27,6 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from trainables.context import Context
-from trainables.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,19 +84,6 @@ def symmetric_loss(logits_mm: Tensor) -> Tensor:
     own_m = torch.arange(len(logits_mm), device=logits_mm.device)
     to_texts = functional.cross_entropy(logits_mm, own_m)
     return (to_texts + functional.cross_entropy(logits_mm.T, own_m)) / 2
-
-
-def check_pair_loss(loss: PairLoss) -> None:
-    """Refuse the way whose gradients are wrong.
-
-    Raises:
-        ConfigError: it is that way.
-    """
-    if loss.local_loss and not loss.gather_with_grad:
-        raise ConfigError(
-            "local_loss=true with gather_with_grad=false trains on wrong gradients: terms of other "
-            "ranks are missing. Set gather_with_grad=true, or both to false as OpenCLIP does"
-        )
 
 
 def _all_gathered(rows_bd: Tensor, world_size: int) -> list[Tensor]:

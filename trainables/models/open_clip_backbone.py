@@ -39,13 +39,18 @@ class OpenClipBackbone(Backbone):
         return projection
 
 
-def build_clip(card: BackboneCard, image_size_px: int) -> open_clip.CLIP:
-    """Build both towers with random weights."""
+def clip_config(card: BackboneCard, image_size_px: int) -> dict[str, Any]:
+    """Return the library's own description of both towers."""
     config: dict[str, Any] = open_clip.get_model_config(card.architecture)
     for key, value in card.overrides.items():
         config[key] = {**config[key], **value} if isinstance(value, dict) else value
     config["vision_cfg"] = {**config["vision_cfg"], "image_size": image_size_px}
-    return open_clip.CLIP(**config)
+    return config
+
+
+def build_clip(card: BackboneCard, image_size_px: int) -> open_clip.CLIP:
+    """Build both towers with random weights."""
+    return open_clip.CLIP(**clip_config(card, image_size_px))
 
 
 def build(card: BackboneCard, image_size_px: int) -> Backbone:

@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing
 
-from trainables.alignment.pair_loss import PairLoss, check_pair_loss
+from trainables.alignment.pair_loss import PairLoss
 from trainables.context import Context, Locations
-from trainables.errors import ConfigError
 
 WORLD, EACH, WIDTH = 2, 3, 5
 MODES = [(local, with_grad) for local in (False, True) for with_grad in (False, True)]
@@ -123,9 +122,3 @@ def test_local_loss_without_gradients_of_others_is_no_multiple_of_the_true_gradi
 ) -> None:
     found, true = averaged[True, False]["images"].flatten(), alone["images"].flatten()
     assert float(torch.cosine_similarity(found, true, dim=0)) < 0.999
-
-
-def test_the_wrong_way_is_refused() -> None:
-    with pytest.raises(ConfigError, match="wrong gradients"):
-        check_pair_loss(PairLoss(local_loss=True, gather_with_grad=False))
-    check_pair_loss(PairLoss(local_loss=False, gather_with_grad=False))
