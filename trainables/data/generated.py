@@ -38,12 +38,14 @@ class GeneratedSource:
         version: raised when the same parameters give other pixels.
         parameters: per card name, a frozen dataclass with everything the pixels depend on.
         module: module in ``trainables/data`` with ``generate``; imported when pixels are needed.
+        captions: ground truth -> texts that describe each picture; None when there are none.
     """
 
     family: str
     version: int
     parameters: Mapping[str, Any]
     module: str
+    captions: Callable[[Table], list[tuple[str, ...]]] | None = None
 
     def key(self, card: DataCard) -> dict[str, Any]:
         """Return what the pixels of a card depend on."""
@@ -68,14 +70,15 @@ class GeneratedSource:
         from trainables.data.pixels import ArrayPixels
 
         folders = {d: self.chunk(card, split, d, locations) for d in domains}
-        labels = [_labels(card, read_table(folder)) for folder in folders.values()]
+        tables = [read_table(folder) for folder in folders.values()]
         chunks = [np.load(f / _PIXELS, mmap_mode="r") for f in folders.values()]
         counts = [len(chunk) for chunk in chunks]
         names = [f"{d}-{i:05d}" for d, n in zip(domains, counts, strict=True) for i in range(n)]
         annotations = Annotations(
-            labels=np.concatenate(labels),
+            labels=np.concatenate([_labels(card, table) for table in tables]),
             domain_of=np.repeat(np.array(domains), counts),
             ids=np.array(names),
+            captions=[text for t in tables for text in self.captions(t)] if self.captions else (),
         )
         return ImageSet.of(card, split, digest(self.key(card)), ArrayPixels(chunks), annotations)
 

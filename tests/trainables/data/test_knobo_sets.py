@@ -133,7 +133,7 @@ def test_missing_pictures_are_counted_and_named(tmp_path: Path, locations: Locat
 def test_splits_of_another_set_are_refused(tmp_path: Path, locations: Locations) -> None:
     bring(tmp_path, "HAM10000", HAM)
     (tmp_path / "HAM10000").rename(tmp_path / "BCN20000")
-    with pytest.raises(DatasetError, match="lists 'HAM10000' .*expected are 'BCN20000'"):
+    with pytest.raises(DatasetError, match=r"lists 'HAM10000' .*expected are 'BCN20000'"):
         prepare("bcn20000", tmp_path, locations)
 
 
