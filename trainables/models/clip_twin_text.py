@@ -26,6 +26,7 @@ from trainables.models.card import TWIN, BackboneCard
 from trainables.models.clip_text import ClipText
 from trainables.models.factory import create_backbone
 from trainables.models.seeding import seeded
+from trainables.models.twin_pretraining import one_thread
 from trainables.models.twin_recipe import SOURCE_DATA, twin_key
 
 _VERSION = 1
@@ -39,7 +40,7 @@ _PICTURES = 500
 _BATCH = 50
 _STEPS = 60
 _LR = 1e-3
-_TEMPERATURE = 100.0  # what OpenAI's training ended at
+_TEMPERATURE = 1 / 0.07  # what CLIP's training starts from; 100, its end, is for longer training
 _TEMPLATES = ("a photo of a {}", "a picture of {}", "{}")
 
 
@@ -51,12 +52,15 @@ def twin_text_weights(card: BackboneCard, locations: Locations) -> Path:
     """
 
     def train(folder: Path) -> None:
-        with seeded(seed_from(TWIN, card.name, "text")):
+        with seeded(seed_from(TWIN, card.name, "text")), one_thread():
             text = _trained(ClipText(card), locations)
         state = {name: tensor.contiguous() for name, tensor in text.tower.state_dict().items()}
         save_file(state, folder / _FILE)
 
-    key = {**twin_key(card, locations), "text": [_VERSION, _STEPS, _PICTURES, _LR, _TEMPLATES]}
+    key = {
+        **twin_key(card, locations),
+        "text": [_VERSION, _STEPS, _PICTURES, _LR, _TEMPERATURE, _TEMPLATES],
+    }
     store = ArtifactStore(locations.store)
     return store.get_or_build("twin_text_weights", key, train) / _FILE
 
@@ -72,7 +76,7 @@ def _trained(text: ClipText, locations: Locations) -> ClipText:
     for step in range(_STEPS):
         template = _TEMPLATES[step % len(_TEMPLATES)]
         ids_kt = text.token_ids([template.format(name) for name in classes])
-        logits_kk = _TEMPERATURE / 10 * means_kd @ F.normalize(text(ids_kt), dim=-1).T
+        logits_kk = _TEMPERATURE * means_kd @ F.normalize(text(ids_kt), dim=-1).T
         loss = F.cross_entropy(logits_kk, targets_k) + F.cross_entropy(logits_kk.T, targets_k)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

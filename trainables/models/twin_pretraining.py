@@ -62,7 +62,7 @@ def twin_weights(card: BackboneCard, build: Build, locations: Locations) -> Path
     """
 
     def train(folder: Path) -> None:
-        with seeded(seed_from(TWIN, card.name)), _one_thread():
+        with seeded(seed_from(TWIN, card.name)), one_thread():
             backbone = _pretrain(build(card, card.image_size_px), recipe_of(card), locations)
         # Published files of open_clip hold both towers, and so their loader expects the prefix.
         prefix = "visual." if card.library == "open_clip" else ""
@@ -165,7 +165,7 @@ def _share_of_lr(step: int, steps: int, warmup: int) -> float:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Compute on one thread: sums over several come out differently from machine to machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -44,7 +44,7 @@ def test_texts_are_those_of_the_tower_of_the_same_weights(shared_locations):
     method = method_of("zero_shot", shared_locations, backbone=ref)
     text = create_clip_text(ref, shared_locations, seed=0)
     assert torch.equal(method.texts(), text.encode_texts(SENTENCES))
-    assert method.temperature == pytest.approx(100, abs=0.01)
+    assert method.temperature == pytest.approx(1 / 0.07)
 
 
 def test_naive_clip_trains_the_whole_image_tower_and_nothing_else(shared_locations):
