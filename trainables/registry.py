@@ -13,11 +13,13 @@ from trainables.errors import SelectionError, did_you_mean
 
 TRAINABLES: Mapping[str, str] = MappingProxyType(
     {
+        "bottleneck": "trainables.bottleneck",
         "classify": "trainables.classify",
         "data_distance": "trainables.data_distance",
         "embedding_knn": "trainables.embedding_knn",
         "embedding_similarity": "trainables.embedding_similarity",
         "generalise": "trainables.generalise",
+        "grounding": "trainables.grounding",
         "knn": "trainables.knn",
         "layer_knn": "trainables.layer_knn",
         "layer_reinit": "trainables.layer_reinit",

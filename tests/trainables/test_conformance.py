@@ -21,11 +21,13 @@ from check_trainable import (
 )
 
 from trainables import (
+    bottleneck,
     classify,
     data_distance,
     embedding_knn,
     embedding_similarity,
     generalise,
+    grounding,
     knn,
     layer_knn,
     layer_reinit,
@@ -55,6 +57,17 @@ TRAINED = {
         image_size_px=40,
         optimizer=OptimizerConfig(lr=1e-2),
         keep_initial=True,
+    )
+}
+
+TWIN = BackboneRef(card="resnet18_twin", weights="twin")
+
+GROUNDED = {
+    "grounding": grounding.Config(
+        backbone=TWIN,
+        data=DataRef(name="chexpert_twin"),
+        image_size_px=40,
+        train_examples=100,
     )
 }
 
@@ -147,6 +160,41 @@ CASES = {
             shots=3,
         ),
         steps=3,
+    ),
+    "grounding": Case(
+        config=dataclasses.replace(GROUNDED["grounding"], backbone=RANDOM),
+        measures=("concepts", "skipped", "accuracy"),
+    ),
+    "bottleneck_as_knobo": Case(
+        config=bottleneck.Config(
+            backbone=TWIN,
+            data=DataRef(name="isic_sex_twin", limit=20),
+            image_size_px=40,
+            training=HeadTraining(epochs=3, batch_size=8, lr=1e-2),
+        ),
+        steps=3,
+        inputs={
+            "grounding": dataclasses.replace(
+                GROUNDED["grounding"], data=DataRef(name="lesion_findings_twin")
+            )
+        },
+    ),
+    "bottleneck_as_pcbm": Case(
+        config=bottleneck.Config(
+            backbone=TWIN,
+            data=DATA,
+            shift_domains=("camera_1",),
+            image_size_px=40,
+            concepts=3,
+            choice="random",
+            prior_weight=0.0,
+            residual="sequential",
+            residual_l2=1e-3,
+            columns=20,
+            training=HeadTraining(epochs=3, batch_size=8, lr=1e-2),
+        ),
+        steps=3,
+        inputs=GROUNDED,
     ),
     "zero_shot": Case(
         config=zero_shot.Config(

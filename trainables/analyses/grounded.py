@@ -1,0 +1,92 @@
+"""The body of the grounding trainable."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from trainables.concepts.grounding import Grounding, fit_grounding
+from trainables.concepts.grounding_files import save_grounding
+from trainables.concepts.knowledge import annotated_concepts
+from trainables.concepts.sampling import ConceptSample, sample_concept
+from trainables.context import Context, State
+from trainables.data.concepts import AnnotatedPictures
+from trainables.data.image_set import ImageSet
+from trainables.data.open import open_split
+from trainables.engine.inputs import eval_transform
+from trainables.errors import DatasetError
+from trainables.features import frozen_features
+
+if TYPE_CHECKING:
+    from trainables.grounding import Config
+
+logger = logging.getLogger(__name__)
+
+
+def fit_and_save(config: Config, context: Context) -> dict[str, float]:
+    """Do what :func:`trainables.grounding.run` promises."""
+    train = open_split(config.data, "train", context)
+    concepts = annotated_concepts(train)
+    found = context.resume()
+    grounding = _restored(found[1]) if found else _fit_and_report(config, train, concepts, context)
+    if not context.final:
+        return {}
+    if context.is_main:
+        save_grounding(context.artifacts, grounding, config.backbone)
+    learned = len(grounding.names)
+    return {
+        "concepts": float(learned),
+        "skipped": float(len(concepts) - learned),
+        "accuracy": float(grounding.val_accuracy_c.mean()),
+    }
+
+
+def _fit_and_report(
+    config: Config, train: ImageSet, concepts: Mapping[str, AnnotatedPictures], context: Context
+) -> Grounding:
+    samples = _samples(config, concepts)
+    transform = eval_transform(
+        config.backbone, config.data, config.image_size_px, channels=config.channels
+    )
+    feats_nd = frozen_features(config.backbone, train, transform, context)
+    started = time.perf_counter()
+    grounding = fit_grounding(feats_nd, samples, config.inverse_l2)
+    metrics = {
+        "val/accuracy": float(grounding.val_accuracy_c.mean()),
+        "train/accuracy": float(grounding.train_accuracy_c.mean()),
+        "perf/fit_s": time.perf_counter() - started,
+    }
+    context.report(step=1, metrics=metrics, state=lambda: _state(grounding))
+    return grounding
+
+
+def _samples(config: Config, concepts: Mapping[str, AnnotatedPictures]) -> dict[str, ConceptSample]:
+    """Draw the pictures of every concept that has enough."""
+    samples, skipped = {}, []
+    for name, shown in concepts.items():
+        sample = sample_concept(
+            shown.positive, shown.negative, config.max_examples, config.train_examples
+        )
+        if sample is None:
+            skipped.append(name)
+        else:
+            samples[name] = sample
+    if not samples:
+        raise DatasetError(
+            f"no concept of '{config.data.name}' is shown by 100 training pictures and not by 100 "
+            "others: take a larger set or raise data.limit"
+        )
+    if skipped:
+        logger.warning("too few pictures to learn %d concepts: %s", len(skipped), skipped)
+    return samples
+
+
+def _state(grounding: Grounding) -> State:
+    tensors = ("weight_cd", "bias_c", "train_accuracy_c", "val_accuracy_c")
+    return {"names": list(grounding.names)} | {name: getattr(grounding, name) for name in tensors}
+
+
+def _restored(state: State) -> Grounding:
+    return Grounding(**{**state, "names": tuple(state["names"])})

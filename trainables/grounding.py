@@ -1,0 +1,71 @@
+"""Learn to tell from frozen features whether a picture shows a concept, for many concepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from trainables.config import BackboneRef, DataRef
+from trainables.context import Context
+from trainables.engine.inputs import Channels, check_channels
+from trainables.errors import ConfigError
+
+_LEAST_EXAMPLES = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """One logistic regression per concept, as Yang et al. (NeurIPS 2024, section 4.3) fit them.
+
+    Args:
+        data: pictures annotated with concepts: a multilabel set, whose classes are the concepts, or
+            one with findings. Its training pictures are used; of these up to 50 that show a
+            concept, and as many that do not, are held out to rank it by.
+        image_size_px: side of the square input; the backbone card's own when None.
+        channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
+            data set has, through a stem that is cut to them (see docs/models.md).
+        max_examples: the most pictures drawn for a concept.
+        train_examples: the most that are fitted to.
+        inverse_l2: weight of the data against the L2 penalty (C in scikit-learn).
+    """
+
+    trainable: ClassVar[str] = "grounding"
+    version: ClassVar[int] = 1
+
+    backbone: BackboneRef
+    data: DataRef
+    image_size_px: int | None = None
+    channels: Channels = "rgb"
+    max_examples: int = 10_000
+    train_examples: int = 2_000
+    inverse_l2: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_channels(self.channels)
+        if self.image_size_px is not None and self.image_size_px < 1:
+            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        if self.max_examples < _LEAST_EXAMPLES:
+            raise ConfigError(
+                f"max_examples must be >= {_LEAST_EXAMPLES}, or no concept has enough, got "
+                f"{self.max_examples}"
+            )
+        if self.train_examples < 2:
+            raise ConfigError(f"train_examples must be >= 2, got {self.train_examples}")
+        if not self.inverse_l2 > 0:
+            raise ConfigError(f"inverse_l2 must be > 0, got {self.inverse_l2}")
+
+
+def run(config: Config, context: Context) -> dict[str, float]:
+    """Fit, report the mean accuracy on held-out pictures at step 1; replicates leave the functions.
+
+    They are the input ``grounding`` of a bottleneck. Returns how many concepts were learned, how
+    many had too few pictures, and the mean accuracy.
+
+    Raises:
+        DatasetError, WeightsError: something the config names is not here or damaged; or no concept
+            has enough pictures.
+        ConfigError: the set is annotated with no concepts.
+    """
+    from trainables.analyses.grounded import fit_and_save
+
+    return fit_and_save(config, context)
