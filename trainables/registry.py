@@ -13,6 +13,7 @@ from trainables.errors import SelectionError, did_you_mean
 
 TRAINABLES: Mapping[str, str] = MappingProxyType(
     {
+        "align": "trainables.align",
         "bottleneck": "trainables.bottleneck",
         "classify": "trainables.classify",
         "data_distance": "trainables.data_distance",

@@ -21,6 +21,7 @@ from check_trainable import (
 )
 
 from trainables import (
+    align,
     bottleneck,
     classify,
     data_distance,
@@ -72,6 +73,29 @@ GROUNDED = {
 }
 
 CASES = {
+    "align": Case(
+        config=align.Config(
+            backbone=BackboneRef(card="clip_vit_b16_twin"),
+            data=DataRef(name="lesion_findings_twin", limit=8),
+            epochs=2,
+            batch_size=12,
+            optimizer=OptimizerConfig(lr=1e-3),
+            image_size_px=16,
+            val_batch_size=8,
+        ),
+        objective="val/contrastive_loss",
+        steps=2,
+        measures=(
+            "chosen/contrastive_loss",
+            *(
+                f"chosen/{way}_r{k}"
+                for way in ("image_to_text", "text_to_image")
+                for k in (1, 5, 10)
+            ),
+            "chosen/epoch",
+            "chosen/pairs",
+        ),
+    ),
     "classify": Case(
         config=classify.Config(
             backbone=RANDOM,

@@ -6,7 +6,8 @@ the case):
 * ``findings``: one pair per text;
 * ``joined``: one pair per picture, its texts with ", " between them;
 * ``sentences``: one pair per sentence of its texts;
-* ``report``: one pair per picture, of which there is exactly one text.
+* ``report``: one pair per picture, its texts with ". " between them: a set of reports has one
+  text per picture, which stays as it was written.
 
 Axes: n pairs.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,23 +29,15 @@ from trainables.errors import DatasetError
 if TYPE_CHECKING:
     from trainables.data.image_set import ImageSet
 
+_BETWEEN: Mapping[CaptionMode, str] = {"joined": ", ", "report": ". "}
 # A full stop inside a number ("2.5 mm") has no space after it.
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def captions_from(texts: Sequence[str], mode: CaptionMode) -> tuple[str, ...]:
-    """Return the captions that the texts of one picture make.
-
-    Raises:
-        DatasetError: mode is 'report' and there is not exactly one text.
-    """
-    if mode == "report" and len(texts) != 1:
-        raise DatasetError(
-            f"captions=report needs one text per picture, found {len(texts)}: take a data set of "
-            "reports, or captions=joined"
-        )
-    if mode == "joined":
-        return (", ".join(texts),) if texts else ()
+    """Return the captions that the texts of one picture make."""
+    if mode in _BETWEEN:
+        return (_BETWEEN[mode].join(texts),) if texts else ()
     if mode == "sentences":
         parts = (part.strip() for text in texts for part in _SENTENCE_END.split(text))
         return tuple(filter(None, parts))
@@ -73,7 +66,7 @@ class Pairs:
             most: leave out pairs after this many; None keeps all.
 
         Raises:
-            DatasetError: there are no captions, or a picture has too many for the mode.
+            DatasetError: there are no captions.
         """
         pictures, captions = array("i"), array("i")
         for index in range(len(images)):

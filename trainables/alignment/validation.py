@@ -20,6 +20,8 @@ from trainables.engine.precision import autocast
 
 _RECALLS = (1, 5, 10)
 _ROWS_AT_ONCE = 1024
+# The same caption of several pictures has one vector but for rounding, which must not rank them.
+_TIE = 1e-5
 
 
 @torch.inference_mode()
@@ -56,7 +58,8 @@ def retrieval_metrics(found: Aligned, batch_size: int) -> dict[str, float]:
 
     The loss is that of OpenCLIP's validation: the mean over pairs, each compared with its batch of
     neighbours in file order. ``<from>_to_<to>_r<k>`` is the share of pairs of which at most k - 1
-    others score higher than the pair itself; another caption of the same picture is an other.
+    others score higher than the pair itself. An equal caption of another picture does not; another
+    caption of the same picture may.
     """
     splits = [torch.split(rows, batch_size) for rows in (found.images_nd, found.texts_nd)]
     total = sum(
@@ -80,5 +83,5 @@ def _places(queries_nd: Tensor, keys_nd: Tensor) -> Tensor:
     for first in range(0, len(queries_nd), _ROWS_AT_ONCE):
         scores = queries_nd[first : first + _ROWS_AT_ONCE] @ keys_nd.T
         own = scores.diagonal(first)[:, None]
-        places.append((scores > own).sum(dim=1))
+        places.append((scores > own + _TIE).sum(dim=1))
     return torch.cat(places)

@@ -17,12 +17,13 @@ def _card(name: str, texts: str, column: str) -> DataCard:
         title=f"ISIC pictures with {texts}",
         task="multilabel",
         classes=(),
-        domains=("isic",),
+        domains=("lesion_findings",),
         kind="real",
         licence=_LICENCE,
         homepage=_HOMEPAGE,
         how_to_get=f"{_PICTURES} with '{column}' (see docs/alignment.md)",
         module="caption_corpus",
+        twin="lesion_findings_twin",
     )
 
 

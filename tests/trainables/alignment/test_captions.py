@@ -26,15 +26,14 @@ def test_each_mode_makes_its_captions(mode: str, expected: tuple[str, ...]) -> N
     assert captions_from(TEXTS, mode) == expected  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("mode", ["findings", "joined", "sentences"])
+@pytest.mark.parametrize("mode", ["findings", "joined", "sentences", "report"])
 def test_no_text_makes_no_caption(mode: str) -> None:
     assert captions_from((), mode) == ()  # type: ignore[arg-type]
 
 
-def test_report_takes_the_one_text_whole_and_refuses_several() -> None:
+def test_report_is_one_text_as_it_is_and_several_one_after_the_other() -> None:
     assert captions_from(("A. B.",), "report") == ("A. B.",)
-    with pytest.raises(DatasetError, match="needs one text per picture, found 2"):
-        captions_from(TEXTS, "report")
+    assert captions_from(("one", "two"), "report") == ("one. two",)
 
 
 def images_with(captions: list[tuple[str, ...]]) -> ImageSet:
