@@ -7,7 +7,7 @@ from trainables.data.card import DataCard
 from trainables.data.chexpert_findings import FINDINGS
 from trainables.data.dr_grades import GRADES
 from trainables.data.knobo_cards import KNOBO_CARDS
-from trainables.data.lesion_twin_cards import LESION_TWIN_CARDS
+from trainables.data.knobo_twin_cards import KNOBO_TWIN_CARDS
 
 _DR_DOMAINS = ("aptos", "eyepacs", "messidor", "messidor_2")
 _DR_LICENCE = (
@@ -363,6 +363,6 @@ CARDS: tuple[DataCard, ...] = (
         std=(0.353, 0.353, 0.353),
     ),
     *KNOBO_CARDS,
-    *LESION_TWIN_CARDS,
+    *KNOBO_TWIN_CARDS,
     *CAPTION_CARDS,
 )

@@ -45,10 +45,15 @@ def generate(parameters: TwinParameters, domain: str, split: Split) -> Pictures:
     seed = ("chexpert_twin", domain, split)
     rng = np.random.default_rng(seed_from(*seed, "labels"))
     labels = draw_findings(rng, parameters.counts[split], parameters.shares)
-    return in_batches(seed, labels, lambda rng, part: _draw(rng, part, parameters.size_px))
+    return in_batches(seed, labels, lambda rng, part: draw_chests(rng, part, parameters.size_px))
 
 
-def _draw(rng: np.random.Generator, labels: Ints, size_px: int) -> Pictures:
+def draw_chests(rng: np.random.Generator, labels: Ints, size_px: int) -> Pictures:
+    """Draw a batch, and the ground truth it was drawn from.
+
+    Args:
+        labels: 0 or 1 per finding of CheXpert, (n, 14).
+    """
     truth, canvas = draw_causes(rng, labels), Canvas(size_px, SIZE_PX)
     n = len(labels)
     chest = _anatomy(rng, canvas, n)

@@ -32,7 +32,7 @@ def _card(known: KnoboSet) -> DataCard:
         },
         expected_classes={known.name: tuple(map(sum, counts))},
         overlap=_SHARED if known.patient or known.leak else "",
-        twin=f"{known.name}_twin" if known.modality == "skin" else None,
+        twin=f"{known.name}_twin",
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.data import lesion_twin
+from trainables.data import chest_twin, lesion_twin
 from trainables.data.concepts import (
     AnnotatedPictures,
     annotated_pictures,
@@ -48,6 +48,8 @@ def concepts_of(name: str, source: str, locations: Locations) -> tuple[str, ...]
         raise DatasetError(f"'{source}' is not one of the sources {', '.join(SOURCES)}")
     if name in lesion_twin.PARAMETERS:
         return tuple(concept.question for concept in CONCEPTS)
+    if name in chest_twin.PARAMETERS:
+        return chest_twin.CONCEPTS
     return read_concepts(_file(locations, f"{_modality(name)}_{source}.txt"))
 
 
@@ -59,6 +61,8 @@ def priors_of(name: str, locations: Locations) -> dict[str, dict[str, str]]:
     """
     if name in lesion_twin.PARAMETERS:
         return answers(lesion_twin.PARAMETERS[name].classes)
+    if name in chest_twin.PARAMETERS:
+        return chest_twin.answers(chest_twin.PARAMETERS[name].classes)
     place = f"concept_priors/{_modality(name)}_class2concept2answer.json"
     return read_priors(_file(locations, place))
 

@@ -28,14 +28,11 @@ class LesionTwinParameters:
         classes: class -> diagnoses, equally frequent.
         shares: of the classes; they add up to 1.
         confounder: what the light stands for; empty where all pictures are in one light.
-        pairing: share of the pictures whose light goes with their class in training and
-            validation; in testing it goes with the other class for as many.
     """
 
     classes: Mapping[str, tuple[Diagnosis, ...]]
     shares: tuple[float, ...]
     confounder: str = ""
-    pairing: float = 0.9
     counts: Mapping[Split, int] = field(
         default_factory=lambda: {"train": 400, "val": 150, "test": 200}
     )

@@ -12,6 +12,7 @@ from trainables.config import seed_from
 from trainables.data.batches import Pictures, draw_labels, in_batches
 from trainables.data.canvas import Ints
 from trainables.data.card import Split
+from trainables.data.confounder import draw_confounder
 from trainables.data.lesion_concepts import DIAGNOSES
 from trainables.data.lesion_pixels import paint_lesions
 from trainables.data.lesion_truth import draw_lesion_truth
@@ -27,7 +28,9 @@ def generate(parameters: LesionTwinParameters, domain: str, split: Split) -> Pic
     rng = np.random.default_rng(seed_from(*seed, "labels"))
     labels = draw_labels(rng, parameters.counts[split], parameters.shares)
     diagnoses = _diagnoses(rng, labels, parameters)
-    light = _light(rng, labels, split, parameters)
+    light = np.zeros_like(labels)
+    if parameters.confounder:
+        light = draw_confounder(rng, labels, split)
     drawn_from = np.stack([labels, diagnoses, light], axis=1)
     return in_batches(seed, drawn_from, lambda rng, part: _draw(rng, part, parameters.size_px))
 
@@ -35,18 +38,6 @@ def generate(parameters: LesionTwinParameters, domain: str, split: Split) -> Pic
 def _diagnoses(rng: np.random.Generator, labels: Ints, parameters: LesionTwinParameters) -> Ints:
     of_class = [[DIAGNOSES.index(d) for d in named] for named in parameters.classes.values()]
     return np.array([rng.choice(of_class[label]) for label in labels], dtype=np.int64)
-
-
-def _light(
-    rng: np.random.Generator, labels: Ints, split: Split, parameters: LesionTwinParameters
-) -> Ints:
-    """Return which light each picture is taken in, 0 or 1; confounded sets have two classes."""
-    if not parameters.confounder:
-        return np.zeros_like(labels)
-    goes_with_class = rng.random(len(labels)) < parameters.pairing
-    if split == "test":
-        goes_with_class = ~goes_with_class
-    return np.where(goes_with_class, labels, 1 - labels)
 
 
 def _draw(rng: np.random.Generator, drawn_from: Ints, size_px: int) -> Pictures:

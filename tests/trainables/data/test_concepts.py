@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from trainables.context import Locations
+from trainables.data import chest_twin, lesion_twin
+from trainables.data.cards import get_data_card
 from trainables.data.concepts import (
     AnnotatedPictures,
     AnnotatedReports,
@@ -19,8 +21,6 @@ from trainables.data.concepts import (
     read_report_images,
 )
 from trainables.data.knobo_knowledge import annotations_of, concepts_of, priors_of
-from trainables.data.knobo_sets import KNOBO_SETS
-from trainables.data.lesion_twin import PARAMETERS
 from trainables.errors import DatasetError
 
 ODD = 'Is it "shiny|pearly" – or < 6 %\u2028wide?'
@@ -151,14 +151,9 @@ def test_annotations_are_joined_with_the_pictures_that_are_here(locations: Locat
     assert found == {"red?": AnnotatedPictures(positive=[1], negative=[0])}
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", [*lesion_twin.PARAMETERS, *chest_twin.PARAMETERS])
 def test_twins_know_every_answer_for_their_classes(name: str, locations: Locations) -> None:
     concepts, priors = concepts_of(name, "PubMed", locations), priors_of(name, locations)
-    assert set(priors) == set(PARAMETERS[name].classes)
+    assert set(priors) == set(get_data_card(name).classes)
     for answers in priors.values():
         assert set(answers) == set(concepts)
-
-
-def test_every_skin_set_has_a_twin_of_the_same_confounder() -> None:
-    skin = {f"{k.name}_twin": k.confounder for k in KNOBO_SETS if k.modality == "skin"}
-    assert {name: PARAMETERS[name].confounder for name in skin} == skin

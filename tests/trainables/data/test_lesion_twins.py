@@ -15,6 +15,7 @@ from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, source_of
 from trainables.data.generated import GeneratedSource, read_table
 from trainables.data.isic2019_twin import MALIGNANT_SCORE
+from trainables.data.knobo_sets import KNOBO_SETS
 from trainables.data.lesion_concepts import CONCEPTS, DIAGNOSES, answers
 from trainables.data.lesion_twin import CORPUS, PARAMETERS
 from trainables.data.open import load_split
@@ -28,6 +29,11 @@ def truth(name: str, split: Split, locations: Locations) -> dict[str, npt.NDArra
     source = source_of(card)
     assert isinstance(source, GeneratedSource)
     return read_table(source.chunk(card, split, card.domains[0], locations))
+
+
+def test_every_skin_set_has_a_twin_of_the_same_confounder() -> None:
+    skin = {f"{k.name}_twin": k.confounder for k in KNOBO_SETS if k.modality == "skin"}
+    assert {name: PARAMETERS[name].confounder for name in skin} == skin
 
 
 def test_every_set_has_an_identity_of_its_own(locations: Locations) -> None:
