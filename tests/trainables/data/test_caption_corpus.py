@@ -16,6 +16,7 @@ from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.caption_files import MappedTexts, sort_into_splits
 from trainables.data.cards import data_status
+from trainables.data.doctor import doctor
 from trainables.data.open import load_split
 from trainables.errors import DatasetError
 
@@ -132,6 +133,16 @@ def test_missing_pictures_are_counted_and_the_first_named(locations: Locations) 
     write(locations, ROWS, missing=("1b.png", "2.png"))
     with pytest.raises(DatasetError, match=r"2 of 4 pictures are not in .*first: 1b\.png, 2\.png"):
         load_split(DataRef(name="isic_findings"), "train", locations)
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_sound_corpus_and_names_equal_pictures(
+    locations: Locations,
+) -> None:
+    table = write(locations, ROWS)
+    assert doctor("isic_findings", locations) == []
+    (table.parent / "2.png").write_bytes((table.parent / "0.png").read_bytes())
+    [problem] = doctor("isic_findings", locations)
+    assert (problem.severity, problem.where) == ("error", "train/0.png")
 
 
 def peak_of_streaming(folder: Path, pictures: int) -> tuple[int, int, int]:
