@@ -169,6 +169,16 @@ def test_the_temperature_stays_within_1_and_100(tmp_path: Path, places: Location
     assert {1.0, 100.0} & {round(t, 2) for t in temperatures}
 
 
+def test_half_precision_trains_about_the_same(tmp_path: Path, places: Locations) -> None:
+    whole = run(CONFIG, tmp_path / "whole", places, final=False)
+    half = dataclasses.replace(CONFIG, precision="bf16")
+    halved = run(half, tmp_path / "half", places, final=False)
+    for name in ("train/loss", "val/contrastive_loss"):
+        for found, expected in zip(halved["reports"], whole["reports"], strict=True):
+            assert found[name] != expected[name]
+            assert found[name] == pytest.approx(expected[name], abs=0.05)
+
+
 def test_a_mean_and_sd_of_ones_own_are_kept_with_the_towers(
     tmp_path: Path, places: Locations
 ) -> None:
