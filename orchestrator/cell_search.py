@@ -46,7 +46,7 @@ class CellSearch:
         space: what may vary.
         mode: whether the objective is maximised or minimised.
         sampler: how to suggest.
-        base: the cell's config; its own values are the first suggestion if they lie in the space.
+        base: the cell's config; the first suggestion has those of its values that lie in the space.
         grid_points: suggest this many points, evenly spread over the space and in its order,
             instead of asking the sampler; 0: ask it.
     """
@@ -69,7 +69,7 @@ class CellSearch:
         self._live: dict[str, Trial] = {}
         self._asked: set[tuple[Any, ...]] = set()
         self._pending: Trial | None = None
-        self._first = None if grid_points else _paper_values(base, self._distributions)
+        self._first = {} if grid_points else _paper_values(base, self._distributions)
         self._grid = spread(points(space), grid_points) if grid_points else []
 
     def ask(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class CellSearch:
 
         The space must have such parameters left.
         """
-        if not self._asked and self._first is not None:
+        if not self._asked and self._first:
             self.study.enqueue_trial(self._first)
         for point in self._grid:
             if self._key(point) not in self._asked:
@@ -165,18 +165,17 @@ def _sampler(name: SamplerName, cell: str, number: int, attempt: int) -> BaseSam
         )
 
 
-def _paper_values(
-    base: Any, distributions: Mapping[str, BaseDistribution]
-) -> dict[str, Any] | None:
+def _paper_values(base: Any, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Return those of the config's own values that lie in the space.
+
+    A decay of zero is in no logarithmic range, and the paper's rate is still worth the first try.
+    """
     values = flatten(base)
-    first = {name: values[name] for name in distributions}
-    for name, distribution in distributions.items():
-        internal = first[name]
-        if isinstance(distribution, CategoricalDistribution):
-            inside = internal in distribution.choices
-        else:
-            assert isinstance(distribution, (FloatDistribution, IntDistribution))
-            inside = distribution.low <= internal <= distribution.high
-        if not inside:
-            return None
-    return first
+    return {name: values[name] for name, d in distributions.items() if _inside(values[name], d)}
+
+
+def _inside(value: Any, distribution: BaseDistribution) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    assert isinstance(distribution, (FloatDistribution, IntDistribution))
+    return bool(distribution.low <= value <= distribution.high)

@@ -77,6 +77,12 @@ def test_the_papers_values_come_first_if_the_space_has_them() -> None:
     assert 0 <= outside <= 1
 
 
+def test_the_papers_values_come_first_also_where_one_of_them_is_outside() -> None:
+    first = _search(space={**FLOAT, **FINITE}, base=Config(x=0.9, steps=7, name="b")).ask()
+    assert (first["x"], first["name"]) == (0.9, "b")
+    assert 1 <= first["steps"] <= 3
+
+
 def test_cells_differ_in_what_they_are_suggested() -> None:
     one, other = _search(base=Config(x=5.0)), _search(base=Config(x=5.0))
     other._cell = "another"
