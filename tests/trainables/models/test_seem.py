@@ -280,7 +280,7 @@ def published_shapes() -> dict[str, tuple[int, ...]]:
     return shapes | {name: (width,) for name, width in vectors.items()}
 
 
-def bring(locations: Locations, name: str, missing: str = "") -> dict[str, float]:
+def bring(locations: Locations, missing: str = "") -> dict[str, float]:
     """Write the file of the whole model, every tensor one repeated number, and return those."""
     shapes = published_shapes()
     values = {key: 0.001 * i for i, key in enumerate(shapes) if key != missing}
@@ -309,7 +309,7 @@ def test_released_file_has_300_tensors_of_29922288_numbers():
 
 
 def test_released_file_is_loaded_whole_and_nothing_else_of_it(locations):
-    values = bring(locations, "seem_focal_t")
+    values = bring(locations)
     loaded = load("seem_focal_t", locations).trunk.state_dict()
     assert loaded.keys() == values.keys()
     for name, tensor in loaded.items():
@@ -317,13 +317,13 @@ def test_released_file_is_loaded_whole_and_nothing_else_of_it(locations):
 
 
 def test_tensor_missing_in_the_file_is_named(locations):
-    bring(locations, "seem_focal_t", missing="layers.2.blocks.5.gamma_1")
+    bring(locations, missing="layers.2.blocks.5.gamma_1")
     with pytest.raises(WeightsError, match=r"layers\.2\.blocks\.5\.gamma_1 missing"):
         load("seem_focal_t", locations)
 
 
 def test_file_of_a_grey_study_is_the_file_of_colour(locations):
-    values = bring(locations, "seem_focal_t_released")
+    values = bring(locations)
     backbone = load("seem_focal_t_released", locations, in_chans=1)
     expected = {key: value for key, value in values.items() if "patch_embed.norm" not in key}
     assert {key: t.flatten()[0].item() for key, t in backbone.trunk.state_dict().items()} == (
