@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from orchestrator.import_params import Imported, import_params
 
 _SHARED_BLOCKS = {
     "Normalize": True,
@@ -233,3 +238,23 @@ def changed(params: dict[str, Any], **changes: Any) -> dict[str, Any]:
         else:
             block[leaf] = value
     return result
+
+
+TRAIN = "dataset_params__train_transforms__"
+OPTIMIZER = "optimization_params__default__optimizer__"
+SCHEDULER = "optimization_params__default__scheduler__"
+LARS = "optimization_params__default__LARS_params__"
+"""Where keys of the file are, as :func:`changed` spells them."""
+
+Import = Callable[..., Imported]
+
+
+def importer(folder: Path) -> Import:
+    """Return what writes the sample file of feature_reuse with changes, and imports it."""
+
+    def run(**changes: Any) -> Imported:
+        file = folder / "params.json"
+        file.write_text(json.dumps(changed(feature_reuse_params(), **changes)))
+        return import_params(file)
+
+    return run
