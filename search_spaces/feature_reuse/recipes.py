@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Literal
 
 from search_spaces.feature_reuse.grid import MOST_EPOCHS, TRAINING_IMAGES
 from search_spaces.medical_sets import metric, objective
@@ -137,79 +138,49 @@ def at_every_rate(levels: Levels) -> Recipe:
     return replace(recipe, config=config, space=LR_GRID, grid=True, steps=LR_FINDER_EPOCHS)
 
 
-def _trained(levels: Levels, init: str | None = None) -> CellRef:
-    return CellRef.of(
-        "main",
-        {
-            "model": levels["model"],
-            "dataset": levels["dataset"],
-            "init": init or levels["init"],
-        },
-    )
-
-
 def neighbours(levels: Levels) -> Recipe:
-    goal = objective(levels["dataset"])
-    return Recipe(
-        config=layer_knn.Config(
-            data=DataRef(name=levels["dataset"]),
-            selection_metric=goal.metric,
-            state="trained" if levels["state"] == "trained" else "initial",
-        ),
-        objective=goal,
-        metric=metric(levels["dataset"]),
-        needs={"model": _trained(levels)},
-    )
+    state: Literal["trained", "initial"] = "trained" if levels["state"] == "trained" else "initial"
+    config = layer_knn.Config(**_looked_at(levels), state=state)
+    return _analysis(levels, config, metric(levels["dataset"]))
 
 
 def layers_set_back(levels: Levels) -> Recipe:
-    goal = objective(levels["dataset"])
-    return Recipe(
-        config=layer_reinit.Config(
-            data=DataRef(name=levels["dataset"]), selection_metric=goal.metric
-        ),
-        objective=goal,
-        metric="drop/mean",
-        needs={"model": _trained(levels)},
-    )
+    return _analysis(levels, layer_reinit.Config(**_looked_at(levels)), "drop/mean")
 
 
 def weights_moved(levels: Levels) -> Recipe:
-    goal = objective(levels["dataset"])
-    return Recipe(
-        config=weight_change.Config(
-            data=DataRef(name=levels["dataset"]), selection_metric=goal.metric
-        ),
-        objective=goal,
-        metric="l2/total",
-        needs={"model": _trained(levels)},
-    )
+    return _analysis(levels, weight_change.Config(**_looked_at(levels)), "l2/total")
 
 
 def similar_to_initial(levels: Levels) -> Recipe:
-    goal = objective(levels["dataset"])
+    return _analysis(levels, layer_similarity.Config(**_looked_at(levels)), "cka/mean")
+
+
+def similar_to_statistics(levels: Levels) -> Recipe:
+    """The network trained from weights beside the one trained from their statistics."""
+    config = layer_similarity.Config(**_looked_at(levels), compare="other")
+    wt, st = ({**levels, "init": init} for init in ("wt", "st"))
+    recipe = _analysis(wt, config, "cka/mean")
+    return replace(recipe, needs={**recipe.needs, "other": _trained(st)})
+
+
+def _looked_at(levels: Levels) -> dict[str, Any]:
+    """Return what the configs of all analyses say: whose pictures, and what chose the model."""
+    dataset = levels["dataset"]
+    return {"data": DataRef(name=dataset), "selection_metric": objective(dataset).metric}
+
+
+def _analysis(levels: Levels, config: Any, printed: str) -> Recipe:
     return Recipe(
-        config=layer_similarity.Config(
-            data=DataRef(name=levels["dataset"]), selection_metric=goal.metric
-        ),
-        objective=goal,
-        metric="cka/mean",
+        config=config,
+        objective=objective(levels["dataset"]),
+        metric=printed,
         needs={"model": _trained(levels)},
     )
 
 
-def similar_to_statistics(levels: Levels) -> Recipe:
-    goal = objective(levels["dataset"])
-    return Recipe(
-        config=layer_similarity.Config(
-            data=DataRef(name=levels["dataset"]),
-            selection_metric=goal.metric,
-            compare="other",
-        ),
-        objective=goal,
-        metric="cka/mean",
-        needs={"model": _trained(levels, "wt"), "other": _trained(levels, "st")},
-    )
+def _trained(levels: Levels) -> CellRef:
+    return CellRef.of("main", {name: levels[name] for name in ("model", "dataset", "init")})
 
 
 def distance_from_imagenet(levels: Levels) -> Recipe:
