@@ -63,7 +63,7 @@ def draw_bars(shown: Bars, value_name: str) -> Figure:
     axes.set_xlabel(value_name, fontsize=SMALL + 1)
     if any(entry.published is not None for entry in shown.entries.values()):
         axes.plot([], [], "D", color=INK, markersize=4, linestyle="none", label="published")
-    axes.legend(fontsize=SMALL, frameon=False)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=SMALL, frameon=False)
     return figure
 
 
