@@ -64,7 +64,7 @@ def context(locations: Locations) -> Context:
 
 
 def risks(network: Flat, batches: list[ImageBatch]) -> list[float]:
-    return [float(functional.cross_entropy(network(b.x_nchw), b.labels)) for b in batches]
+    return [functional.cross_entropy(network(b.x_nchw), b.labels).item() for b in batches]
 
 
 def slope(logits_nk: Tensor, labels: Tensor) -> float:
