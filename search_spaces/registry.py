@@ -1,4 +1,7 @@
-"""The studies by name. Adding a paper = one file here in ``search_spaces`` and one line below."""
+"""The studies by name.
+
+Adding a paper = one file here in ``search_spaces``, a folder where it is long, and one line below.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from orchestrator.import_params.checking import check_params
 from orchestrator.import_params.foundation_medical import translate_foundation_medical
 from orchestrator.import_params.params import Params, read_params
 from orchestrator.import_params.translation import Translation
-from search_spaces.registry import STUDIES
 
 BACKBONE = "foundation_params__backbone_type"
 HEAD = "model_params__backbone_type"
@@ -22,8 +21,6 @@ HEAD_WEIGHTS = "model_params__transformers_params__pretrained_type"
 FROZEN = "foundation_params__freeze_backbone"
 UNFREEZE = "foundation_params__partial__unfreeze_cutoff"
 DROP = "foundation_params__partial__drop_cutoff"
-
-has_study = pytest.mark.skipif("foundation_medical" not in STUDIES, reason="study not registered")
 
 
 def params_of(folder: Path, **changes: Any) -> Params:
@@ -108,7 +105,6 @@ def test_mixed_precision_stops_before_two_networks(tmp_path: Path) -> None:
     assert "precision" not in translated(tmp_path, **{HEAD: "none"})[0].config
 
 
-@has_study
 @pytest.mark.parametrize("head", ["none", "deit_base"])
 @pytest.mark.parametrize("dataset", ["APTOS2019", "DDSM", "ISIC2019", "CheXpert"])
 def test_the_released_settings_are_the_studys(tmp_path: Path, dataset: str, head: str) -> None:
@@ -121,14 +117,12 @@ def test_the_released_settings_are_the_studys(tmp_path: Path, dataset: str, head
     assert "overwrites" in rows[f"{block}.warmup_iters"]
 
 
-@has_study
 def test_a_cut_fine_tuned_backbone_is_an_override(tmp_path: Path) -> None:
     params_of(tmp_path, **{HEAD: "none", DROP: [8], FROZEN: False, BACKBONE: "sam_vit_b"})
     overrides = import_params(tmp_path / "params.json").selection.overrides
     assert overrides == {"backbone.output_block": "8"}
 
 
-@has_study
 def test_a_data_set_without_a_warmup_is_refused(tmp_path: Path) -> None:
     params_of(tmp_path, dataset_params__dataset="Camelyon")
     with pytest.raises(ImportParamsError, match=r'"Camelyon": .* twice the lr'):
