@@ -1,0 +1,43 @@
+"""Which of the knowledge of concepts a trial reads. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from trainables.errors import ConfigError
+
+Source = Literal["PubMed", "StatPearls", "Textbooks", "Wikipedia", "prompt"]
+"""Where the questions of a bottleneck come from; the last one is a language model alone."""
+
+Annotator = Literal["flan_t5", "gpt4"]
+"""Which language model answered the questions from reports."""
+
+SOURCES: tuple[Source, ...] = get_args(Source)
+ANNOTATORS: tuple[Annotator, ...] = get_args(Annotator)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Knowledge:
+    """A list of concepts, and reports that say which pictures show them.
+
+    The data set of the trial decides on the modality, and on whether files are read or made-up
+    knowledge of generated pictures is taken (see docs/concepts.md).
+
+    Args:
+        source: of the list (Yang et al., NeurIPS 2024, Table 3).
+        annotator: of the reports (Table 10).
+        reports: the most reports of each concept, drawn from all that were annotated (Table 13);
+            None: all of them.
+    """
+
+    source: Source = "PubMed"
+    annotator: Annotator = "flan_t5"
+    reports: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in {"source": SOURCES, "annotator": ANNOTATORS}.items():
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
+        if self.reports is not None and self.reports < 2:
+            raise ConfigError(f"reports must be >= 2, got {self.reports}")
