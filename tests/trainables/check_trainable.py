@@ -109,7 +109,7 @@ def check_final(case: Case, outcome: Outcome) -> None:
         return
     assert outcome.final
     families = {name.split("/")[0] for name in outcome.final}
-    assert families - {"test_shift"} == {"test", *case.analyses}
+    assert families - {"test_shift", "chosen"} == {"test", *case.analyses}
     assert 0 <= outcome.final["test/accuracy"] <= 1
 
 
