@@ -14,6 +14,7 @@ Selection = Literal["first_best", "paper", "lowest"]
 
 __all__ = [
     "AdamMoments",
+    "EarlyStopping",
     "FitConfig",
     "OptimizerConfig",
     "Precision",
@@ -68,6 +69,29 @@ class AdamMoments:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EarlyStopping:
+    """When a run ends before its last epoch: judged once per epoch, by the selection metric.
+
+    Args:
+        patience: epochs in a row that may pass without an improvement; the run ends with the last
+            of them.
+        min_delta: an improvement is more than this above the best value that was one.
+        min_epochs: no run ends before this many.
+    """
+
+    patience: int = 20
+    min_delta: float = 1e-4
+    min_epochs: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("patience", "min_epochs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"early_stopping.{name} must be >= 1, got {getattr(self, name)}")
+        if not self.min_delta >= 0:
+            raise ConfigError(f"early_stopping.min_delta must be >= 0, got {self.min_delta}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FitConfig:
     """What the training loop needs to know.
 
@@ -83,6 +107,8 @@ class FitConfig:
         selection: see :mod:`trainables.engine.selection`.
         adam: of the optimizers adam and adamw.
         unfinished_warmup: let the run end before its warm-up does, with a warning.
+        early_stopping: None trains every epoch.
+        decay_all: the weight decay is of every parameter, biases and norms too.
     """
 
     epochs: int
@@ -97,6 +123,8 @@ class FitConfig:
     selection: Selection = "first_best"
     adam: AdamMoments = field(default_factory=AdamMoments)
     unfinished_warmup: bool = False
+    early_stopping: EarlyStopping | None = None
+    decay_all: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1:

@@ -31,6 +31,7 @@ from trainables.engine.precision import autocast, create_scaler
 from trainables.engine.sampling import global_batches, local_share
 from trainables.engine.schedule import Schedule
 from trainables.engine.selection import Best, selection_value, snapshot
+from trainables.engine.stopping import Stopping
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,15 @@ class Training(Generic[BatchT]):
         loss: model and batch -> mean loss over the batch's cases.
         evaluate: optimizer steps taken -> ``val/...`` metrics of the model as it is, the same on
             every rank; ``val/loss`` among them when the schedule watches it.
+        begin_epoch: told the number of every epoch before its batches are asked for, where they
+            differ between epochs by more than their order.
     """
 
     cases: int
     batches: Callable[[Sequence[Tensor]], Iterator[BatchT]]
     loss: Callable[[nn.Module, BatchT], Tensor]
     evaluate: Callable[[int], dict[str, float]]
+    begin_epoch: Callable[[int], None] | None = None
 
 
 class _Validation(NamedTuple):
@@ -73,7 +77,7 @@ def fit(model: nn.Module, training: Training[BatchT], config: FitConfig, context
     """
     run = _Run(model, training, config, context)
     for epoch in range(run.resume() + 1, config.epochs + 1):
-        if run.schedule.exhausted:
+        if run.schedule.exhausted or run.stopping.ended(epoch - 1):
             break
         run.epoch(epoch)
     return run.load_best()
@@ -88,7 +92,7 @@ class _Run(Generic[BatchT]):
         self.training, self.config, self.context = training, config, context
         model = with_synchronised_norms(place(model, context.device), context)
         self.model = model
-        self.optimizer = create_optimizer(model, config.optimizer, config.adam)
+        self.optimizer = create_optimizer(model, config.optimizer, config.adam, config.decay_all)
         steps = len(self._order(seed=0))
         self.schedule = Schedule(
             self.optimizer,
@@ -97,6 +101,7 @@ class _Run(Generic[BatchT]):
             config.epochs,
             unfinished_warmup=config.unfinished_warmup,
         )
+        self.stopping = Stopping(config.early_stopping)
         self.validate_every = max(1, int(config.val_every * steps))
         self.scaler = create_scaler(config.precision, context.device)
         self.best: Best | None = None
@@ -111,6 +116,7 @@ class _Run(Generic[BatchT]):
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.scaler.load_state_dict(state["scaler"])
+            self.stopping.load_state_dict(state["stopping"])
             self.best = Best(**state["best"])
             logger.info("%s goes on after epoch %d", self.context.trial_id, epoch)
         elif self.config.selection == "paper":
@@ -125,6 +131,7 @@ class _Run(Generic[BatchT]):
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "stopping": self.stopping.state_dict(),
             "best": {name: getattr(self.best, name) for name in ("value", "epoch", "model")},
         }
 
@@ -137,6 +144,8 @@ class _Run(Generic[BatchT]):
         train_s = time.perf_counter() - started - self.validation_s
         self.context.require_finite(loss, epoch)
         best = self._validate(epoch)
+        self.schedule.end_epoch()
+        self.stopping.observe(best.value)
         metrics = best.metrics | {
             "train/loss": loss,
             "train/lr": lr,
@@ -159,6 +168,8 @@ class _Run(Generic[BatchT]):
         torch.manual_seed(seed_from(seed, "rank", context.rank))
         set_training_mode(self.wrapped)
         total = torch.zeros((), device=context.device)
+        if self.training.begin_epoch is not None:
+            self.training.begin_epoch(epoch)
         loaded = self.training.batches([part for part, _ in shares])
         last = epoch * len(batches)
         for (_, weight), indices, batch in zip(shares, batches, loaded, strict=True):

@@ -12,14 +12,18 @@ from trainables.engine.lars import add_lars
 
 
 def create_optimizer(
-    model: nn.Module, config: OptimizerConfig, adam: AdamMoments | None = None
+    model: nn.Module,
+    config: OptimizerConfig,
+    adam: AdamMoments | None = None,
+    decay_all: bool = False,
 ) -> Optimizer:
     """Return an optimizer over the parameters that require a gradient.
 
     Args:
         adam: of adam and adamw; PyTorch's own when None.
+        decay_all: biases and one-dimensional parameters are not free of the weight decay.
     """
-    groups = _groups(model, config.weight_decay)
+    groups = _groups(model, config.weight_decay, decay_all)
     optimizer = _create(groups, config, adam or AdamMoments())
     if config.lars_trust > 0:
         add_lars(optimizer, config.lars_trust)
@@ -36,10 +40,10 @@ def _create(
     return AdamW(groups, lr=config.lr, betas=moments.betas, eps=moments.eps)
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def _groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    free = [p for name, p in trained if _is_free_of_decay(name, p)]
-    decayed = [p for name, p in trained if not _is_free_of_decay(name, p)]
+    free = [p for name, p in trained if not decay_all and _is_free_of_decay(name, p)]
+    decayed = [p for name, p in trained if decay_all or not _is_free_of_decay(name, p)]
     groups = [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},

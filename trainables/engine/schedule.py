@@ -82,6 +82,11 @@ class Schedule:
         if (self.taken + 1) % self.steps_per_epoch == 0 and self._is_reduced():
             self._reduce()
 
+    def end_epoch(self) -> None:
+        """Take note that an epoch has been trained and validated."""
+        if self.config.name == "epoch_plateau" and self._has_stalled():
+            self._reduce()
+
     def state_dict(self) -> State:
         """Return everything that moves."""
         names = ("taken", "rate", "exhausted", "metric", "loss")
@@ -131,8 +136,9 @@ class Schedule:
             # An epoch of one step has no step before its last one: it is judged after it.
             ended = (self.taken + 1) // self.steps_per_epoch - (self.steps_per_epoch == 1)
             return ended in self.config.milestones
-        if self.config.name != "plateau":
-            return False
+        return self.config.name == "plateau" and self._has_stalled()
+
+    def _has_stalled(self) -> bool:
         if self.plateau.larger_is_better:
             return self.plateau.check(self.metric)
         return not math.isnan(self.loss) and self.plateau.check(self.loss)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from trainables.errors import ConfigError
 
-ScheduleName = Literal["constant", "cosine", "plateau", "multi_step", "one_cycle"]
+ScheduleName = Literal["constant", "cosine", "plateau", "epoch_plateau", "multi_step", "one_cycle"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +16,8 @@ class ScheduleConfig:
 
     Args:
         name: what follows the warm-up. 'constant'; 'cosine': half a cosine down to ``min_lr``;
-            'plateau': times ``factor`` when validation stops improving; 'multi_step': times
+            'plateau': times ``factor`` when validation stops improving; 'epoch_plateau': the same,
+            right after an epoch's last validation, as PyTorch Lightning does; 'multi_step': times
             ``factor`` at ``milestones``; 'one_cycle': up to the rate over 0.3 of the run, then
             down to ``min_lr``, both linearly, without a warm-up.
         warmup_steps: linear warm-up; the rate of step i (from 0) is lr (i + 1) / warmup_steps.
@@ -46,9 +47,10 @@ class ScheduleConfig:
     stop_below_lr: float = 0.0
 
     def __post_init__(self) -> None:
-        known = ("constant", "cosine", "plateau", "multi_step", "one_cycle")
-        if self.name not in known:
-            raise ConfigError(f"schedule.name must be one of {known}, got '{self.name}'")
+        if self.name not in get_args(ScheduleName):
+            raise ConfigError(
+                f"schedule.name must be one of {get_args(ScheduleName)}, got '{self.name}'"
+            )
         if self.plateau_on not in ("selection_metric", "loss"):
             raise ConfigError(
                 f"schedule.plateau_on must be selection_metric or loss, got '{self.plateau_on}'"
