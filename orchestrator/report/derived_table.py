@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 from orchestrator.report.experiment_table import build_table
 from orchestrator.report.results import CellResult, StudyResults, TrialResult
@@ -90,6 +91,12 @@ class _Computation:
             if source.cell is not None and source.status == "number"
         }
 
+    def _cell(self, key: _Levels) -> str:
+        """Return the id of the cell that a number of the experiment is of."""
+        cell = self.sources[key].cell
+        assert cell is not None  # it has runs
+        return cell.cell
+
     @cached_property
     def _means(self) -> Values:
         return {key: fmean(values) for key, values in self._runs.items()}
@@ -132,10 +139,15 @@ class _Computation:
 
         seed = hashlib.sha256(self.derived.name.encode()).digest()
         rng = np.random.default_rng(int.from_bytes(seed[:8], "big"))
+        # Places of one cell, such as two metrics of its trials, are drawn together.
+        rows: dict[tuple[str, int], np.ndarray[Any, np.dtype[np.int64]]] = {}
         drawn = {}
         for key, values in self._runs.items():
             every = np.asarray(values, dtype=np.float64)
-            drawn[key] = every[rng.integers(len(every), size=(_DRAWS, len(every)))].mean(axis=1)
+            of = (self._cell(key), len(every))
+            if of not in rows:
+                rows[of] = rng.integers(len(every), size=(_DRAWS, len(every)))
+            drawn[key] = every[rows[of]].mean(axis=1)
         results = [
             self._compute({key: float(means[draw]) for key, means in drawn.items()})
             for draw in range(_DRAWS)

@@ -22,7 +22,7 @@ from orchestrator.report import load_study_results, print_tables, to_json
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.derived_table import build_derived
 from orchestrator.report.latex import table_latex
-from orchestrator.report.results import CellResult, StudyResults, WeightsSource
+from orchestrator.report.results import CellResult, PlaceResult, StudyResults, WeightsSource
 from orchestrator.report.table import Entry
 from orchestrator.report.tables import build_tables
 from search_spaces.derived import Derived, Run, Values
@@ -97,6 +97,30 @@ def test_the_interval_is_that_of_every_possible_resample() -> None:
 def test_the_interval_is_the_same_each_time() -> None:
     first, second = (entries(made.results(*VIT))["vit"].statistic for _ in range(2))
     assert first == second
+
+
+def test_metrics_of_one_cell_are_drawn_from_the_same_replicates() -> None:
+    """Each replicate is 0.2 better here than there, whichever replicates are drawn."""
+    split = Factor(name="split", levels=("here", "there"))
+    metrics = [{"here": 0.2 + value, "there": value} for value in (0.1, 0.4, 0.6, 0.7)]
+    cell = made.cell("splits", {}, metrics)
+    places = tuple(
+        PlaceResult(experiment="splits", levels={"model": "vit", "split": s}, metric=s)
+        for s in split.levels
+    )
+    derived = Derived(
+        name="gap",
+        title="Gap",
+        experiment="splits",
+        factors=(Factor(name="model", levels=("vit",)),),
+        compute=lambda means: {("vit",): means["vit", "here"] - means["vit", "there"]},
+    )
+    experiment = made.experiment("splits", {"model": ("vit",), "split": split.levels})
+    results = made.results(dataclasses.replace(cell, places=places))
+    (entry,) = build_derived(results, made.study(experiment, derived=(derived,)), derived).entries
+    assert entry.statistic is not None
+    interval = (entry.statistic.ci95_low, entry.statistic.ci95_high)
+    assert interval == pytest.approx((0.2, 0.2))
 
 
 def test_one_replicate_leaves_no_interval() -> None:
