@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from trainables.concepts.choice import Choice
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.engine.inputs import Channels, check_channels
+from trainables.data.transforms import Resize
+from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
 from trainables.head_training import HeadTraining
 from trainables.models.card import RANDOM
@@ -29,6 +30,8 @@ class Config:
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
+        resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
+            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
         concepts: how many there are at most.
         choice: 'top' takes those whose grounding function is the most accurate; 'random' draws,
             anew for every replicate.
@@ -55,6 +58,7 @@ class Config:
     shift_domains: tuple[str, ...] = ()
     image_size_px: int | None = None
     channels: Channels = "rgb"
+    resize: Resize = "squash"
     concepts: int = 150
     choice: Choice = "top"
     scores: Scores = "grounding"
@@ -68,6 +72,7 @@ class Config:
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
+        check_resize(self.resize)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         if self.concepts < 1:

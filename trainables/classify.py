@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
 from trainables.data.augmentation import Augmentation
-from trainables.data.transforms import Interpolation
+from trainables.data.transforms import Interpolation, Resize
 from trainables.engine.config import (
     FitConfig,
     OptimizerConfig,
@@ -16,7 +16,7 @@ from trainables.engine.config import (
     ScheduleConfig,
     Selection,
 )
-from trainables.engine.inputs import Channels, Normalisation, check_channels
+from trainables.engine.inputs import Channels, Normalisation, check_channels, check_resize
 from trainables.errors import ConfigError
 from trainables.models.depth import check_depth
 from trainables.models.head_config import HeadConfig
@@ -38,6 +38,8 @@ class Config:
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
+        resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
+            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
         crop_fraction: pictures are squashed to the input side divided by this (0.875: 256 for an
             input of 224); tests see the middle, a random crop of ``augment`` is cut from it.
@@ -71,6 +73,7 @@ class Config:
     drop_last: bool = False
     image_size_px: int | None = None
     channels: Channels = "rgb"
+    resize: Resize = "squash"
     crop_fraction: float = 1.0
     interpolation: Interpolation | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -90,6 +93,7 @@ class Config:
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
+        check_resize(self.resize)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         if self.normalisation not in ("backbone", "dataset"):

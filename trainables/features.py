@@ -6,6 +6,8 @@ Legend: n pictures, d feature width.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,26 +60,59 @@ def frozen_features(
     transfer = None
     if backbone.transfer_level is not None:
         transfer = [backbone.transfer_level, transfer_seed(backbone, context.replicate)]
-    key = {
-        "weights": status.digest,
-        "seed": seed,
-        "transfer": transfer,
-        "images": images.identity(),
-        "transform": canonical(transform),
-        "layer": layer,
-        **_arithmetic(get_backbone_card(backbone.card), context.device),
-    }
-
-    def build(folder: Path) -> None:
-        model = create_backbone(
+    network = FrozenNetwork(
+        card=get_backbone_card(backbone.card),
+        key={"weights": status.digest, "seed": seed, "transfer": transfer},
+        create=lambda: create_backbone(
             backbone,
             context.locations,
             seed or 0,
             transform.size_px,
             in_chans=len(transform.mean),
             replicate=context.replicate,
-        )
-        feats_nd = _extract(model, layer, images, transform, context)
+        ),
+    )
+    return stored_features(network, images, transform, context, layer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenNetwork:
+    """A network whose features are worth keeping.
+
+    Args:
+        key: what identifies its weights.
+        create: builds it; called only where the store lacks the features.
+    """
+
+    card: BackboneCard
+    key: Mapping[str, Any]
+    create: Callable[[], Backbone]
+
+
+def stored_features(
+    network: FrozenNetwork,
+    images: ImageSet,
+    transform: EvalTransform,
+    context: Context,
+    layer: str = POOLED,
+) -> Tensor:
+    """Return feats_nd of any network, as :func:`frozen_features` does of those with a card.
+
+    Raises:
+        SelectionError: the network has no such layer.
+        NonFiniteLossError: a feature is NaN or infinite.
+        StorageError: the store cannot be written.
+    """
+    key = {
+        **network.key,
+        "images": images.identity(),
+        "transform": canonical(transform),
+        "layer": layer,
+        **_arithmetic(network.card, context.device),
+    }
+
+    def build(folder: Path) -> None:
+        feats_nd = _extract(network.create(), layer, images, transform, context)
         save_arrays(folder / _FILE, {"feats_nd": feats_nd.numpy()})
 
     entry = context.store.get_or_build("features", key, build)

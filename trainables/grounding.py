@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.engine.inputs import Channels, check_channels
+from trainables.data.transforms import Resize
+from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
 
 _LEAST_EXAMPLES = 200
@@ -24,6 +25,8 @@ class Config:
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
+        resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
+            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
         max_examples: the most pictures drawn for a concept.
         train_examples: the most that are fitted to.
         inverse_l2: weight of the data against the L2 penalty (C in scikit-learn).
@@ -36,12 +39,14 @@ class Config:
     data: DataRef
     image_size_px: int | None = None
     channels: Channels = "rgb"
+    resize: Resize = "squash"
     max_examples: int = 10_000
     train_examples: int = 2_000
     inverse_l2: float = 1.0
 
     def __post_init__(self) -> None:
         check_channels(self.channels)
+        check_resize(self.resize)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         if self.max_examples < _LEAST_EXAMPLES:

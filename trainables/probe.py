@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.engine.inputs import Channels, check_channels
+from trainables.data.transforms import Resize
+from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
 from trainables.head_training import HeadTraining
 from trainables.shift import check_shift
@@ -28,6 +29,8 @@ class Config:
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
+        resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
+            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
         fit: 'logistic' is a converged multinomial logistic regression on standardised features;
             'paper' trains on features of length one by Adam, as Yang et al. (NeurIPS 2024) do, and
             reports every epoch.
@@ -50,6 +53,7 @@ class Config:
     shift_domains: tuple[str, ...] = ()
     image_size_px: int | None = None
     channels: Channels = "rgb"
+    resize: Resize = "squash"
     fit: Fit = "logistic"
     inverse_l2: float = _INVERSE_L2
     max_iter: int = _MAX_ITER
@@ -61,6 +65,7 @@ class Config:
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
+        check_resize(self.resize)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         if not self.inverse_l2 > 0:

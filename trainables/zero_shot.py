@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.engine.inputs import Channels, check_channels
+from trainables.data.transforms import Resize
+from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
 from trainables.models.text_pairs import check_text_pair
 from trainables.shift import check_shift
@@ -27,6 +28,8 @@ class Config:
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
+        resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
+            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
         prompts: class -> what is said of it, for every class of the data set; empty: templates.
         templates: sentences of our own, in which ``{}`` is the class; idle where there are prompts.
         rule: 'mean_similarity', the mean of a class's cosines (Yang et al., NeurIPS 2024, appendix
@@ -43,6 +46,7 @@ class Config:
     shift_domains: tuple[str, ...] = ()
     image_size_px: int | None = None
     channels: Channels = "rgb"
+    resize: Resize = "squash"
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     templates: tuple[str, ...] = ("a photo of {}", "a picture showing {}", "{}")
     rule: Rule = "mean_similarity"
@@ -50,6 +54,7 @@ class Config:
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
+        check_resize(self.resize)
         check_text_pair(self.backbone, self.text)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from trainables import bottleneck, grounding
 from trainables.concepts.grounding import Grounding
-from trainables.concepts.grounding_files import load_grounding, save_grounding
+from trainables.concepts.grounding_files import ReadFeatures, load_grounding, save_grounding
 from trainables.concepts.knowledge import annotated_concepts, answers_of
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
@@ -51,7 +51,8 @@ def trial(
     context = Context.local(folder, locations, seed=3)
     given = folder / "given"
     given.mkdir(parents=True, exist_ok=True)
-    save_grounding(given, made_up(names), changes.get("backbone", CLIP))
+    read = ReadFeatures(backbone=changes.get("backbone", CLIP))
+    save_grounding(given, made_up(names), read)
     context.inputs = {"grounding": given}
     return context
 
@@ -204,9 +205,10 @@ def test_classes_without_a_prior_are_refused(shared_locations: Locations, tmp_pa
 
 def test_grounding_functions_are_read_as_written(tmp_path: Path) -> None:
     written = made_up(CHEXPERT)
-    save_grounding(tmp_path, written, CLIP)
-    read, backbone = load_grounding(tmp_path)
-    assert backbone == CLIP
+    features = ReadFeatures(backbone=CLIP, clip="ab12")
+    save_grounding(tmp_path, written, features)
+    read, found = load_grounding(tmp_path)
+    assert found == features
     assert read.names == written.names
     for name in ("weight_cd", "bias_c", "train_accuracy_c", "val_accuracy_c"):
         assert torch.equal(getattr(read, name), getattr(written, name))

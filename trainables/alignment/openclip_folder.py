@@ -12,14 +12,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from trainables.alignment.pair_model import PairModel
-from trainables.config import canonical, from_mapping
+from trainables.config import Config, canonical, from_mapping
 from trainables.data.atomic_file import replace_file, write_json
 from trainables.data.transforms import EvalTransform
 from trainables.errors import ConfigError, SelectionError, WeightsError
@@ -30,9 +30,6 @@ from trainables.models.checkpoints import load_strictly, read_checkpoint
 from trainables.models.clip_text import ClipText
 from trainables.models.open_clip_backbone import build, clip_config
 from trainables.models.seeding import seeded
-
-if TYPE_CHECKING:
-    from trainables.align import Config
 
 _WEIGHTS = "open_clip_model.safetensors"
 _CONFIG = "open_clip_config.json"
@@ -94,13 +91,10 @@ def load_aligned(folder: Path) -> AlignedClip:
     Raises:
         WeightsError: a file is not there or damaged, or the weights are of another model.
     """
-    for name in (_DESCRIPTION, _WEIGHTS):
-        if not (folder / name).exists():
-            raise WeightsError(f"{folder / name} is missing: the folder holds no aligned towers")
-    card, transform = _read_description(folder / _DESCRIPTION)
+    card, transform = describe_aligned(folder)
     with seeded(0):
         images, texts = build(card, transform.size_px), ClipText(card)
-    path = folder / _WEIGHTS
+    path = aligned_weights(folder)
     state = read_checkpoint(path)
     # Both towers have a 'transformer.': only the file's own prefix tells them apart.
     load_strictly(nn.ModuleDict({"visual": images.trunk}), state, card, path)
@@ -112,8 +106,22 @@ def load_aligned(folder: Path) -> AlignedClip:
     )
 
 
-def _read_description(path: Path) -> tuple[BackboneCard, EvalTransform]:
-    """Return the card as it was trained with, and the transform."""
+def aligned_weights(folder: Path) -> Path:
+    """Return the file of both towers' weights.
+
+    Raises:
+        WeightsError: it is not there.
+    """
+    return _present(folder / _WEIGHTS)
+
+
+def describe_aligned(folder: Path) -> tuple[BackboneCard, EvalTransform]:
+    """Return the card as the towers were trained with, and the transform of their pictures.
+
+    Raises:
+        WeightsError: the description is not there or damaged.
+    """
+    path = _present(folder / _DESCRIPTION)
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         transform = from_mapping(EvalTransform, description["transform"])
@@ -128,6 +136,12 @@ def _read_description(path: Path) -> tuple[BackboneCard, EvalTransform]:
         std=(r_std, g_std, b_std),
     )
     return own, transform
+
+
+def _present(path: Path) -> Path:
+    if not path.exists():
+        raise WeightsError(f"{path} is missing: the folder holds no aligned towers")
+    return path
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

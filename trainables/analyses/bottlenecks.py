@@ -15,7 +15,7 @@ from trainables.analyses.frozen import FrozenTask
 from trainables.analyses.head_training import Cases, train_head
 from trainables.concepts.choice import DRAW_SEED, choose_concepts, drawn_columns
 from trainables.concepts.grounding import Grounding
-from trainables.concepts.grounding_files import load_grounding
+from trainables.concepts.grounding_files import ReadFeatures, load_grounding
 from trainables.concepts.knobo_head import KnoboHead
 from trainables.concepts.knowledge import answers_of
 from trainables.concepts.pcbm import PcbmHead, fit_sparse
@@ -26,8 +26,6 @@ from trainables.data.atomic_file import write_json
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.errors import ConfigError
-from trainables.features import feature_seed
-from trainables.models.text_vectors import text_vectors
 
 if TYPE_CHECKING:
     from trainables.bottleneck import Config
@@ -38,10 +36,10 @@ INPUT = "grounding"
 
 def train_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.bottleneck.run` promises."""
-    task = FrozenTask(config, context)
+    task = FrozenTask(config, context, config.resize)
     if task.train.task != "multiclass":
         raise ConfigError(f"'{config.data.name}' is multilabel: concepts tell classes apart")
-    reader = _reader(config, context)
+    reader = _reader(config, task)
 
     def cases(images: ImageSet) -> Cases:
         return Cases(reader.read(task.feats(images)), images.labels)
@@ -81,33 +79,32 @@ class _Reader(NamedTuple):
         return torch.cat([scores_nc, unit_nd[:, self.columns]], dim=1)
 
 
-def _reader(config: Config, context: Context) -> _Reader:
-    grounding = _chosen_grounding(config, context)
+def _reader(config: Config, task: FrozenTask) -> _Reader:
+    grounding = _chosen_grounding(config, task)
     text_cd = None
     if config.scores == "text":
-        seed = feature_seed(config.backbone, context)
-        text_cd = text_vectors(
-            config.backbone, config.text, grounding.names, context.locations, seed
-        )
+        text_cd = task.tower.text_vectors(config.text, grounding.names)
     columns = None
     if config.residual != "none":
-        width = grounding.weight_cd.shape[1]
-        columns = drawn_columns(width, config.columns or width, DRAW_SEED + context.replicate)
+        width, seed = grounding.weight_cd.shape[1], DRAW_SEED + task.context.replicate
+        columns = drawn_columns(width, config.columns or width, seed)
     return _Reader(grounding, text_cd, columns)
 
 
-def _chosen_grounding(config: Config, context: Context) -> Grounding:
+def _chosen_grounding(config: Config, task: FrozenTask) -> Grounding:
+    context = task.context
     if INPUT not in context.inputs:
         raise ConfigError(
             f"trial {context.trial_id} has no input '{INPUT}': give its recipe "
             f"needs={{'{INPUT}': CellRef.of(...)}} of a cell of the trainable 'grounding'"
         )
     folder = context.inputs[INPUT]
-    grounding, backbone = load_grounding(folder)
-    if backbone != config.backbone:
+    grounding, read = load_grounding(folder)
+    own = ReadFeatures(backbone=config.backbone, clip=task.tower.clip)
+    if read != own:
         raise ConfigError(
-            f"the grounding functions in {folder} read features of {backbone}, this trial has "
-            f"those of {config.backbone}: both cells need the same backbone and weights"
+            f"the grounding functions in {folder} read features of {read}, this trial has those of "
+            f"{own}: both cells need the same backbone, weights and input 'clip'"
         )
     names = choose_concepts(
         grounding.names,

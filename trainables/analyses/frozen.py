@@ -8,44 +8,37 @@ from typing import Protocol
 
 from torch import Tensor
 
-from trainables.config import BackboneRef, DataRef
+from trainables.analyses.tower import TowerConfig, open_tower
 from trainables.context import Context, State
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
+from trainables.data.transforms import Resize
 from trainables.engine.final_test import final_metrics
-from trainables.engine.inputs import Channels, eval_transform
-from trainables.features import frozen_features
 from trainables.metrics.classification import classification_metrics
 
 
-class FrozenConfig(Protocol):
+class FrozenConfig(TowerConfig, Protocol):
     """The fields that configs of methods on frozen features have in common."""
 
     @property
-    def backbone(self) -> BackboneRef: ...
-    @property
-    def data(self) -> DataRef: ...
-    @property
     def shift_domains(self) -> tuple[str, ...]: ...
-    @property
-    def image_size_px(self) -> int | None: ...
-    @property
-    def channels(self) -> Channels: ...
 
 
 class FrozenTask:
-    """The data of one trial through the eyes of one frozen backbone."""
+    """The data of one trial through the eyes of one frozen network.
 
-    def __init__(self, config: FrozenConfig, context: Context) -> None:
+    Args:
+        resize: see :func:`trainables.analyses.tower.open_tower`.
+    """
+
+    def __init__(self, config: FrozenConfig, context: Context, resize: Resize = "squash") -> None:
         self.config, self.context = config, context
-        self.transform = eval_transform(
-            config.backbone, config.data, config.image_size_px, channels=config.channels
-        )
+        self.tower = open_tower(config, context, resize)
         self.train = open_split(config.data, "train", context)
 
     def feats(self, images: ImageSet) -> Tensor:
         """Return feats_nd of some pictures."""
-        return frozen_features(self.config.backbone, images, self.transform, self.context)
+        return self.tower.feats(images)
 
     def report(
         self, logits: Callable[[Tensor], Tensor], extra: dict[str, float], state: State

@@ -7,17 +7,16 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from trainables.analyses.tower import open_tower
 from trainables.concepts.grounding import Grounding, fit_grounding
-from trainables.concepts.grounding_files import save_grounding
+from trainables.concepts.grounding_files import ReadFeatures, save_grounding
 from trainables.concepts.knowledge import annotated_concepts
 from trainables.concepts.sampling import ConceptSample, sample_concept
 from trainables.context import Context, State
 from trainables.data.concepts import AnnotatedPictures
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
-from trainables.engine.inputs import eval_transform
 from trainables.errors import DatasetError
-from trainables.features import frozen_features
 
 if TYPE_CHECKING:
     from trainables.grounding import Config
@@ -34,7 +33,7 @@ def fit_and_save(config: Config, context: Context) -> dict[str, float]:
     if not context.final:
         return {}
     if context.is_main:
-        save_grounding(context.artifacts, grounding, config.backbone)
+        save_grounding(context.artifacts, grounding, _read_features(config, context))
     learned = len(grounding.names)
     return {
         "concepts": float(learned),
@@ -47,10 +46,7 @@ def _fit_and_report(
     config: Config, train: ImageSet, concepts: Mapping[str, AnnotatedPictures], context: Context
 ) -> Grounding:
     samples = _samples(config, concepts)
-    transform = eval_transform(
-        config.backbone, config.data, config.image_size_px, channels=config.channels
-    )
-    feats_nd = frozen_features(config.backbone, train, transform, context)
+    feats_nd = open_tower(config, context, config.resize).feats(train)
     started = time.perf_counter()
     grounding = fit_grounding(feats_nd, samples, config.inverse_l2)
     metrics = {
@@ -60,6 +56,11 @@ def _fit_and_report(
     }
     context.report(step=1, metrics=metrics, state=lambda: _state(grounding))
     return grounding
+
+
+def _read_features(config: Config, context: Context) -> ReadFeatures:
+    tower = open_tower(config, context, config.resize)
+    return ReadFeatures(backbone=config.backbone, clip=tower.clip)
 
 
 def _samples(config: Config, concepts: Mapping[str, AnnotatedPictures]) -> dict[str, ConceptSample]:

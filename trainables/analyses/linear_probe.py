@@ -22,8 +22,6 @@ from trainables.data.open import open_split
 from trainables.data.shots import few_shots
 from trainables.engine.classifier_files import save_classifier
 from trainables.engine.classifier_spec import ClassifierSpec
-from trainables.features import feature_seed
-from trainables.models.factory import create_backbone
 from trainables.models.heads import Classifier, LinearHead
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class _Layer(NamedTuple):
 
 def probe_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.probe.run` promises."""
-    task = FrozenTask(config, context)
+    task = FrozenTask(config, context, config.resize)
     layer = _train(config, task) if config.fit == "paper" else _solve(config, task)
     if not context.final:
         return {}
@@ -120,14 +118,7 @@ def _columns(config: Config, width: int, replicate: int) -> list[int]:
 def _save(layer: _Layer, config: Config, task: FrozenTask, metrics: dict[str, float]) -> None:
     """Write backbone and probe as the classifier they make together."""
     context, train = task.context, task.train
-    backbone = create_backbone(
-        config.backbone,
-        context.locations,
-        feature_seed(config.backbone, context),
-        task.transform.size_px,
-        in_chans=len(task.transform.mean),
-        replicate=context.replicate,
-    )
+    backbone = task.tower.network()
     head = LinearHead(backbone.dim, len(train.classes), seed=0)
     with torch.no_grad():
         head.weight.copy_(layer.weight_kd)
@@ -136,7 +127,7 @@ def _save(layer: _Layer, config: Config, task: FrozenTask, metrics: dict[str, fl
         backbone=config.backbone,
         classes=train.classes,
         task=train.task,
-        transform=task.transform,
+        transform=task.tower.transform,
         unit_features=layer.unit,
     )
     model = Classifier(backbone, head, unit_features=layer.unit)

@@ -15,9 +15,6 @@ from trainables.analyses.frozen import FrozenTask
 from trainables.concepts.zero_shot import class_scores
 from trainables.context import Context
 from trainables.errors import ConfigError
-from trainables.features import feature_seed
-from trainables.models.clip_text import clip_temperature
-from trainables.models.text_vectors import text_vectors
 
 if TYPE_CHECKING:
     from trainables.zero_shot import Config
@@ -25,11 +22,11 @@ if TYPE_CHECKING:
 
 def score_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.zero_shot.run` promises."""
-    task = FrozenTask(config, context)
+    task = FrozenTask(config, context, config.resize)
     if task.train.task != "multiclass":
         raise ConfigError(f"'{config.data.name}' is multilabel: prompts compete for one class")
     prompts = _encoded(config, task)
-    temperature = clip_temperature(config.backbone, context.locations)
+    temperature = task.tower.temperature()
 
     def logits(feats_nd: Tensor) -> Tensor:
         scores_nk = class_scores(functional.normalize(feats_nd), prompts, config.rule)
@@ -42,12 +39,8 @@ def score_and_test(config: Config, context: Context) -> dict[str, float]:
 
 def _encoded(config: Config, task: FrozenTask) -> list[Tensor]:
     """Return the vectors of each class's prompts."""
-    prompts, context = config.prompts_of(task.train.classes), task.context
-    vectors_pd = text_vectors(
-        config.backbone,
-        config.text,
-        [prompt for said in prompts for prompt in said],
-        context.locations,
-        feature_seed(config.backbone, context),
+    prompts = config.prompts_of(task.train.classes)
+    vectors_pd = task.tower.text_vectors(
+        config.text, [prompt for said in prompts for prompt in said]
     )
     return list(torch.split(vectors_pd, [len(said) for said in prompts]))

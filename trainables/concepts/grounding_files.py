@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,27 @@ _DESCRIPTION = "grounding.json"
 _ARRAYS = tuple(field.name for field in fields(Grounding) if field.name != "names")
 
 
-def save_grounding(folder: Path, grounding: Grounding, backbone: BackboneRef) -> None:
-    """Write both files.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadFeatures:
+    """Whose features grounding functions read.
 
     Args:
-        backbone: whose features the functions read.
+        clip: sha256 of the towers that stood in for the backbone's own weights; empty: none did.
     """
+
+    backbone: BackboneRef
+    clip: str = ""
+
+
+def save_grounding(folder: Path, grounding: Grounding, features: ReadFeatures) -> None:
+    """Write both files."""
     tensors = {name: getattr(grounding, name).contiguous() for name in _ARRAYS}
     replace_file(folder / _TENSORS, lambda temporary: save_file(tensors, temporary))
-    content = {"concepts": list(grounding.names), "backbone": canonical(backbone)}
+    content = {"concepts": list(grounding.names), "features": canonical(features)}
     write_json(folder / _DESCRIPTION, content)
 
 
-def load_grounding(folder: Path) -> tuple[Grounding, BackboneRef]:
+def load_grounding(folder: Path) -> tuple[Grounding, ReadFeatures]:
     """Read what :func:`save_grounding` wrote.
 
     Raises:
@@ -41,7 +49,7 @@ def load_grounding(folder: Path) -> tuple[Grounding, BackboneRef]:
     path = folder / _DESCRIPTION
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        backbone = from_mapping(BackboneRef, content["backbone"])
+        features = from_mapping(ReadFeatures, content["features"])
         tensors = load_file(folder / _TENSORS)
         grounding = Grounding(names=tuple(content["concepts"]), **tensors)
     except (OSError, ValueError, KeyError, TypeError, ConfigError, SafetensorError) as error:
@@ -49,4 +57,4 @@ def load_grounding(folder: Path) -> tuple[Grounding, BackboneRef]:
     rows = {name: len(getattr(grounding, name)) for name in _ARRAYS}
     if set(rows.values()) != {len(grounding.names)}:
         raise WeightsError(f"{path} lists {len(grounding.names)} concepts, its tensors have {rows}")
-    return grounding, backbone
+    return grounding, features

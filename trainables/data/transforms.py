@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 Interpolation = Literal["bilinear", "bicubic"]
+Resize = Literal["squash", "center_crop"]
 Transform = Callable[["torch.Tensor"], "torch.Tensor"]
 
 _CHANNELS = 3  # of every picture of an image set; those of grey pictures are equal
@@ -34,7 +35,7 @@ class EvalTransform:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: Interpolation = "bilinear"
-    resize: Literal["squash", "center_crop"] = "squash"
+    resize: Resize = "squash"
     crop_fraction: float = 1.0
 
     def __post_init__(self) -> None:
@@ -45,7 +46,7 @@ class EvalTransform:
         from torchvision.transforms import v2
 
         side = round(self.size_px / self.crop_fraction)
-        resized = [side, side] if self.resize == "squash" else [side]
+        resized = _resized(self.resize, side)
         steps = [v2.Resize(resized, _mode(self.interpolation), antialias=True)]
         if self.resize == "center_crop" or side != self.size_px:
             steps.append(v2.CenterCrop([self.size_px, self.size_px]))
@@ -57,7 +58,8 @@ class TrainTransform:
     """Augment, resize and normalise one picture. Draws from torch's global generator only.
 
     Args:
-        crop_fraction: the picture is squashed to ``size_px / crop_fraction`` first; a random crop,
+        resize: as of :class:`EvalTransform`.
+        crop_fraction: the picture is resized to ``size_px / crop_fraction`` first; a random crop,
             or without one the middle, is cut from that.
     """
 
@@ -65,6 +67,7 @@ class TrainTransform:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: Interpolation = "bilinear"
+    resize: Resize = "squash"
     crop_fraction: float = 1.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -94,9 +97,9 @@ class TrainTransform:
         if a.crop_scale and len(cuts) == 1 and side == self.size_px:
             # The crop resizes from the original pixels.
             return cuts
-        if not cuts and side != self.size_px:
+        if not cuts and (self.resize == "center_crop" or side != self.size_px):
             cuts.append(v2.CenterCrop(size))
-        return [v2.Resize([side, side], mode, antialias=True), *cuts]
+        return [v2.Resize(_resized(self.resize, side), mode, antialias=True), *cuts]
 
 
 def _changes(augmentation: Augmentation) -> list[Any]:
@@ -127,6 +130,11 @@ def _check(size_px: int, std: tuple[float, ...], crop_fraction: float) -> None:
         raise ConfigError(f"std must be > 0, got {std}")
     if not 0 < crop_fraction <= 1:
         raise ConfigError(f"crop_fraction must be in (0, 1], got {crop_fraction}")
+
+
+def _resized(resize: Resize, side: int) -> list[int]:
+    """Return what the library calls the sides: both of them, or the short one alone."""
+    return [side, side] if resize == "squash" else [side]
 
 
 def _mode(interpolation: Interpolation) -> Any:

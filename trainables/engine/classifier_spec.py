@@ -8,6 +8,7 @@ from trainables.config import BackboneRef, seed_from
 from trainables.context import Locations
 from trainables.data.card import Task
 from trainables.data.transforms import EvalTransform
+from trainables.models.backbone import Backbone
 from trainables.models.factory import create_backbone
 from trainables.models.head_config import HeadConfig
 from trainables.models.head_factory import create_head
@@ -34,24 +35,30 @@ class ClassifierSpec:
 
 
 def create_classifier(
-    spec: ClassifierSpec, locations: Locations, seed: int, replicate: int = 0
+    spec: ClassifierSpec,
+    locations: Locations,
+    seed: int,
+    replicate: int = 0,
+    backbone: Backbone | None = None,
 ) -> Classifier:
     """Build a classifier that starts from the weights its spec names.
 
     Args:
         seed: decides what is drawn, see :func:`trainables.models.factory.create_backbone`.
+        backbone: one that has its weights already; the spec's is made when None.
 
     Raises:
         SelectionError, WeightsError, StorageError, ConfigError: see there, and
             :func:`trainables.models.head_factory.create_head`.
     """
-    backbone = create_backbone(
-        spec.backbone,
-        locations,
-        seed=seed_from(seed, "backbone"),
-        image_size_px=spec.transform.size_px,
-        in_chans=len(spec.transform.mean),
-        replicate=replicate,
-    )
+    if backbone is None:
+        backbone = create_backbone(
+            spec.backbone,
+            locations,
+            seed=seed_from(seed, "backbone"),
+            image_size_px=spec.transform.size_px,
+            in_chans=len(spec.transform.mean),
+            replicate=replicate,
+        )
     head = create_head(spec.head, backbone, len(spec.classes), locations, seed, replicate)
     return Classifier(backbone, head, spec.unit_features)

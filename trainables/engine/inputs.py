@@ -6,7 +6,7 @@ from typing import Literal
 
 from trainables.config import BackboneRef, DataRef
 from trainables.data.cards import get_data_card
-from trainables.data.transforms import EvalTransform
+from trainables.data.transforms import EvalTransform, Resize
 from trainables.errors import ConfigError
 from trainables.models.cards import get_backbone_card
 
@@ -24,18 +24,30 @@ def check_channels(channels: str) -> None:
         raise ConfigError(f"channels must be rgb or native, got '{channels}'")
 
 
+def check_resize(resize: str) -> None:
+    """Make sure that a config's ``resize`` is one of the two ways.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if resize not in ("squash", "center_crop"):
+        raise ConfigError(f"resize must be squash or center_crop, got '{resize}'")
+
+
 def eval_transform(
     backbone: BackboneRef,
     data: DataRef,
     image_size_px: int | None,
     normalisation: Normalisation = "backbone",
     channels: Channels = "rgb",
+    resize: Resize = "squash",
 ) -> EvalTransform:
     """Return the deterministic transform of a backbone on a data set.
 
     Args:
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over, 'native' as they are.
+        resize: see :class:`trainables.data.transforms.EvalTransform`.
 
     Raises:
         ConfigError: the data card has no statistics to normalise by.
@@ -57,4 +69,5 @@ def eval_transform(
         mean=mean[:fed],
         std=std[:fed],
         interpolation=card.interpolation,
+        resize=resize,
     )

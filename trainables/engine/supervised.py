@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainables.alignment.clip_input import ClipInput, check_input_transform, clip_input
 from trainables.config import seed_from
 from trainables.context import Context
 from trainables.data.augmentation import Augmentation
@@ -25,7 +26,7 @@ from trainables.engine.evaluation import predict_logits
 from trainables.engine.final_test import final_metrics
 from trainables.engine.inputs import eval_transform
 from trainables.engine.loop import Training, fit
-from trainables.errors import DatasetError
+from trainables.errors import ConfigError, DatasetError
 from trainables.metrics.classification import classification_metrics
 from trainables.models.freezing import freeze_backbone, freeze_unreached
 from trainables.models.heads import Classifier
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 def train_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.classify.run` promises."""
     train, val = _training_set(config, context), _validation_set(config, context)
-    spec = _spec(config, train)
-    transform, model = spec.transform, _create_model(config, spec, context)
+    given = clip_input(config.backbone, context)
+    spec = _spec(config, train, given)
+    transform, model = spec.transform, _create_model(config, spec, given, context)
     if config.keep_initial and context.final and context.is_main:
         save_initial(context.artifacts, model)
 
@@ -91,6 +93,7 @@ def augmented(
         mean=transform.mean,
         std=transform.std,
         interpolation=transform.interpolation,
+        resize=transform.resize,
         crop_fraction=transform.crop_fraction,
         augmentation=augmentation,
     )
@@ -137,14 +140,21 @@ def _training_set(config: Config, context: Context) -> ImageSet:
     return train.subset(stratified_fraction(train.labels, config.train_fraction, seed))
 
 
-def _transform(config: Config) -> EvalTransform:
-    transform = eval_transform(
-        config.backbone,
-        config.data,
-        config.image_size_px,
-        config.normalisation,
-        config.channels,
-    )
+def _transform(config: Config, given: ClipInput | None) -> EvalTransform:
+    if given is None:
+        transform = eval_transform(
+            config.backbone,
+            config.data,
+            config.image_size_px,
+            config.normalisation,
+            config.channels,
+            config.resize,
+        )
+    else:
+        check_input_transform(given, config.image_size_px, config.channels)
+        if config.normalisation != "backbone":
+            raise ConfigError("normalisation: the input 'clip' has a mean and sd of its own")
+        transform = given.transform
     return dataclasses.replace(
         transform,
         crop_fraction=config.crop_fraction,
@@ -152,18 +162,23 @@ def _transform(config: Config) -> EvalTransform:
     )
 
 
-def _spec(config: Config, train: ImageSet) -> ClassifierSpec:
+def _spec(config: Config, train: ImageSet, given: ClipInput | None) -> ClassifierSpec:
     return ClassifierSpec(
         backbone=config.backbone,
         head=config.head,
         classes=train.classes,
         task=train.task,
-        transform=_transform(config),
+        transform=_transform(config, given),
     )
 
 
-def _create_model(config: Config, spec: ClassifierSpec, context: Context) -> Classifier:
-    model = create_classifier(spec, context.locations, context.seed, context.replicate)
+def _create_model(
+    config: Config, spec: ClassifierSpec, given: ClipInput | None, context: Context
+) -> Classifier:
+    backbone = None
+    if given is not None:
+        backbone = given.towers().images.requires_grad_(True)
+    model = create_classifier(spec, context.locations, context.seed, context.replicate, backbone)
     if config.freeze_backbone:
         freeze_backbone(model, config.unfreeze_from)
     if isinstance(model.head, TokenHead) and config.head.freeze:
