@@ -24,10 +24,12 @@ from orchestrator.tracking import entities, names
 from orchestrator.tracking.history import History
 from orchestrator.tracking.runs import RefusedError, Runs, RunStatus
 from orchestrator.tracking.state import DeliveryState
+from trainables.segmentation.file_names import GALLERY, LISTING
 
 _STATUS: dict[str, RunStatus] = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _MAX_ARTIFACT = 5 * 1024**2  # bytes; weights stay in the storage, the store gets what is read
 _ARTIFACT_TYPES = {".json", ".jsonl", ".parquet"}
+_GALLERY_TYPES = {".json", ".png"}
 
 
 @dataclass(kw_only=True)
@@ -115,8 +117,17 @@ class Delivery:
         self.runs.end(run, _STATUS[event.state], event.t)
         self.state.trials.pop(event.trial, None)
         if event.artifacts is not None:
-            for file in _uploadable(self.folder / event.artifacts):
-                self.runs.upload(run, file)
+            self._store_files(run, self.folder / event.artifacts)
+
+    def _store_files(self, run: str, artifacts: Path) -> None:
+        for file in _uploadable(artifacts, _ARTIFACT_TYPES):
+            self.runs.upload(run, file)
+        gallery = artifacts / GALLERY
+        # The listing is written last: without it the trial was stopped among its pictures.
+        if (gallery / LISTING).is_file():
+            for file in _uploadable(gallery, _GALLERY_TYPES):
+                self.runs.upload(run, file, GALLERY)
+            self.runs.log(run, tags={names.GALLERY: GALLERY})
 
     def _end_cell(self, event: CellEndEvent) -> None:
         run = self.state.cells.get(event.cell)
@@ -136,9 +147,10 @@ class Delivery:
         return run
 
 
-def _uploadable(folder: Path) -> list[Path]:
+def _uploadable(folder: Path, types: set[str]) -> list[Path]:
     return [
         file
         for file in sorted(folder.glob("*"))
-        if file.suffix in _ARTIFACT_TYPES and file.stat().st_size < _MAX_ARTIFACT
+        # A leading dot: left by a trial that was killed while it wrote.
+        if file.suffix in types and file.name[0] != "." and file.stat().st_size < _MAX_ARTIFACT
     ]

@@ -44,6 +44,8 @@ ERROR = PREFIX + "error"
 CHOSEN = PREFIX + "chosen"
 REPLICATES = PREFIX + "replicates"
 REASON = PREFIX + "reason"
+GALLERY = PREFIX + "gallery"
+"""Artifact folder of a trial's pictures; there once all of them are."""
 
 PARENT_RUN = "mlflow.parentRunId"
 OBJECTIVE = "objective"

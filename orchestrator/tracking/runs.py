@@ -75,14 +75,17 @@ class Runs:
         if datasets:
             self.client.log_inputs(run_id, list(datasets))
 
-    def upload(self, run_id: str, file: Path) -> None:
+    def upload(self, run_id: str, file: Path, folder: str | None = None) -> None:
         """Store a file under the run; one of the same name is replaced.
+
+        Args:
+            folder: where among the run's artifacts, if not at their top.
 
         Raises:
             RefusedError: the store answers, but the place where it keeps files does not take it.
         """
         try:
-            self.client.log_artifact(run_id, str(file))
+            self.client.log_artifact(run_id, str(file), folder)
         except Exception as error:
             self.client.get_run(run_id)  # raises when it is the store that cannot be reached
             raise RefusedError(f"{file.name} of run {run_id} not stored: {error}") from error

@@ -9,13 +9,8 @@ import numpy as np
 
 from trainables.data.atomic_file import replace_file, write_json
 from trainables.segmentation.case_table import CaseTable
+from trainables.segmentation.file_names import GALLERY, LISTING
 from trainables.segmentation.overlay import CasePicture, overlay_png
-
-GALLERY = "gallery"
-"""Folder among the artifacts of a trial."""
-
-LISTING = "gallery.json"
-"""What each picture of the gallery shows; written last."""
 
 _MOST = 3
 """Pictures of a kind."""

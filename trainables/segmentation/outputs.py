@@ -14,11 +14,9 @@ import numpy.typing as npt
 from trainables.data.atomic_file import replace_file
 from trainables.errors import DatasetError
 from trainables.segmentation.case_table import CaseTable
+from trainables.segmentation.file_names import CASES, MASKS
 from trainables.segmentation.gallery import write_gallery
 from trainables.segmentation.overlay import CasePicture
-
-CASES = "cases.parquet"
-MASKS = "masks"
 
 
 def write_outputs(folder: Path, cases: CaseTable, picture_of: Callable[[int], CasePicture]) -> None:
