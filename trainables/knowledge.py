@@ -10,10 +10,14 @@ from trainables.errors import ConfigError
 Source = Literal["PubMed", "StatPearls", "Textbooks", "Wikipedia", "prompt"]
 """Where the questions of a bottleneck come from; the last one is a language model alone."""
 
+Subject = Literal["skin", "xray", "skin_twin", "xray_twin"]
+"""What concepts are about; those of twins are made up."""
+
 Annotator = Literal["flan_t5", "gpt4"]
 """Which language model answered the questions from reports."""
 
 SOURCES: tuple[Source, ...] = get_args(Source)
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 ANNOTATORS: tuple[Annotator, ...] = get_args(Annotator)
 
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 from trainables.config import digest
 from trainables.data.card import DataCard, DataStatus, Split
+from trainables.data.concepts import FRONTAL
 from trainables.data.content_hash import content_sha256
+from trainables.data.knobo_sets import Modality
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -35,10 +37,13 @@ class Corpus:
     Args:
         folder: inside the data folder; sets may share one.
         texts: the short findings, or the one report they were taken from.
+        views: of the pictures that count; the table need not name views when empty.
     """
 
     folder: str
+    modality: Modality
     texts: Literal["findings", "report"]
+    views: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class CorpusSource:
         except DatasetError as error:
             return DataStatus(card=card, digest="", present=False, reason=str(error))
         identity = {"table": sha256, "texts": corpus.texts, "version": _VERSION}
+        if corpus.views:
+            identity["views"] = corpus.views
         return DataStatus(card=card, digest=digest(identity), present=True)
 
     def load(
@@ -79,7 +86,7 @@ class CorpusSource:
         content = self.status(card, locations).digest
         store = ArtifactStore(locations.store)
         folder = store.get_or_build(
-            "captions", {"data": content}, lambda made: sort_into_splits(table, corpus.texts, made)
+            "captions", {"data": content}, lambda made: sort_into_splits(table, corpus, made)
         )
         captions = MappedTexts(folder, split)
         ids = np.array(captions.images(), dtype=np.str_)
@@ -110,8 +117,14 @@ def _table(folder: Path, card: DataCard) -> Path:
 SOURCE = CorpusSource(
     MappingProxyType(
         {
-            "isic_findings": Corpus(folder="isic_pairs", texts="findings"),
-            "isic_reports": Corpus(folder="isic_pairs", texts="report"),
+            "isic_findings": Corpus(folder="isic_pairs", modality="skin", texts="findings"),
+            "isic_reports": Corpus(folder="isic_pairs", modality="skin", texts="report"),
+            "mimic_findings": Corpus(
+                folder="mimic_pairs", modality="xray", texts="findings", views=FRONTAL
+            ),
+            "mimic_reports": Corpus(
+                folder="mimic_pairs", modality="xray", texts="report", views=FRONTAL
+            ),
         }
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +16,21 @@ from trainables.data.caption_table import CaptionRow, read_caption_table
 from trainables.data.card import SPLITS, Split
 from trainables.errors import DatasetError
 
+if TYPE_CHECKING:
+    from trainables.data.caption_corpus import Corpus
+
 _SCHEMA = pa.schema({"image": pa.string(), "texts": pa.list_(pa.string())})
 _ROWS_AT_ONCE = 1024
 _HELD_OUT = 0.01
 _SHOWN = 3
 
 
-def sort_into_splits(table: Path, texts: Literal["findings", "report"], folder: Path) -> None:
+def sort_into_splits(table: Path, corpus: Corpus, folder: Path) -> None:
     """Write ``<split>.arrow`` for every split: one row per picture, in the table's order.
 
     Raises:
         DatasetError: the table cannot be used, a picture is listed twice or missing, or a row has
-            none of the texts asked for.
+            none of the texts or no views where they are asked for.
     """
     seen, missing = set[str](), list[str]()
     waiting: dict[Split, list[tuple[str, tuple[str, ...]]]] = {split: [] for split in SPLITS}
@@ -37,8 +40,8 @@ def sort_into_splits(table: Path, texts: Literal["findings", "report"], folder: 
             for split in SPLITS
         }
         for row in read_caption_table(table):
-            split, captions = _split_of(row), _captions(row, texts)
-            for image in row.images:
+            split, captions = _split_of(row), _captions(row, corpus)
+            for image in _in_view(row, corpus):
                 if image in seen:
                     raise DatasetError(f"{row.where}: '{image}' is listed before")
                 seen.add(image)
@@ -99,10 +102,22 @@ def _split_of(row: CaptionRow) -> Split:
     return "val" if drawn < _HELD_OUT else "train"
 
 
-def _captions(row: CaptionRow, texts: Literal["findings", "report"]) -> tuple[str, ...]:
-    captions = row.findings if texts == "findings" else tuple(filter(None, [row.report]))
+def _in_view(row: CaptionRow, corpus: Corpus) -> list[str]:
+    """Return the pictures of a row that count."""
+    if not corpus.views:
+        return list(row.images)
+    if not row.views:
+        raise DatasetError(
+            f"{row.where}: there is no view, and only {' and '.join(corpus.views)} count"
+        )
+    pairs = zip(row.images, row.views, strict=True)
+    return [image for image, view in pairs if view in corpus.views]
+
+
+def _captions(row: CaptionRow, corpus: Corpus) -> tuple[str, ...]:
+    captions = row.findings if corpus.texts == "findings" else tuple(filter(None, [row.report]))
     if not captions:
-        raise DatasetError(f"{row.where}: there is nothing in '{texts}'")
+        raise DatasetError(f"{row.where}: there is nothing in '{corpus.texts}'")
     return captions
 
 

@@ -3,9 +3,11 @@
 Two forms:
 
 * Parquet (``.parquet``) or JSON lines (``.jsonl``), one report a row: ``images`` (list of paths),
-  ``findings`` (list of texts) and/or ``report`` (text), and ``report_id`` and/or ``split``;
+  ``views`` (one of each picture, where views matter), ``findings`` (list of texts) and/or
+  ``report`` (text), and ``report_id`` and/or ``split``;
 * CSV (``.csv``) or tab-separated values (``.tsv``), one pair a row, as OpenCLIP trains on:
-  ``filepath`` and ``title``, and ``report_id`` and/or ``split``. Rows of a picture are neighbours.
+  ``filepath`` and ``title``, ``view`` where views matter, and ``report_id`` and/or ``split``. Rows
+  of a picture are neighbours.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from trainables.data.card import SPLITS, Split
 from trainables.errors import DatasetError
 
 _ROWS_AT_ONCE = 1024
-_COLUMNS = ("images", "findings", "report", "report_id", "split")
+_COLUMNS = ("images", "views", "findings", "report", "report_id", "split")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,7 @@ class CaptionRow:
     Args:
         where: names the table and the row.
         images: paths of its pictures, relative to the folder of the table.
+        views: of its pictures, as many; empty where the table does not say.
         findings: short texts, stripped, none empty.
         report: the text as it was written, stripped; empty when the table has none.
         report_id: what must not be torn between splits; empty when the split is given.
@@ -40,6 +43,7 @@ class CaptionRow:
 
     where: str
     images: tuple[str, ...]
+    views: tuple[str, ...]
     findings: tuple[str, ...]
     report: str
     report_id: str
@@ -111,12 +115,11 @@ def _pairs(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for picture, pairs in groupby(numbered, key=lambda pair: pair[1]["filepath"]):
             rows = list(pairs)
             first = rows[0][1]
-            values = {name: first.get(name) for name in ("report_id", "split")}
-            titles = [row["title"] for _, row in rows]
-            yield (
-                f"{path}, row {rows[0][0]}",
-                {**values, "images": [picture], "findings": titles},
-            )
+            values: dict[str, Any] = {name: first.get(name) for name in ("report_id", "split")}
+            values |= {"images": [picture], "findings": [row["title"] for _, row in rows]}
+            if first.get("view"):
+                values["views"] = [first["view"]]
+            yield f"{path}, row {rows[0][0]}", values
 
 
 def _whole_lines(
@@ -142,12 +145,16 @@ def _row(where: str, values: Mapping[str, Any]) -> CaptionRow:
     for image in images:
         if PurePosixPath(image).is_absolute() or ".." in PurePosixPath(image).parts:
             raise DatasetError(f"{where}: '{image}' is not a path inside the table's folder")
+    views = _texts(where, "views", values.get("views") or [])
+    if views and len(views) != len(images):
+        raise DatasetError(f"{where}: {len(views)} views of {len(images)} pictures")
     report = values.get("report") or ""
     if not isinstance(report, str):
         raise DatasetError(f"{where}: 'report' is not a text but {report!r}")
     return CaptionRow(
         where=where,
         images=images,
+        views=views,
         findings=_texts(where, "findings", values.get("findings") or []),
         report=report.strip(),
         report_id=str(report_id or ""),

@@ -1,4 +1,4 @@
-"""Synthetic stand-ins for KnoBo's radiographs, with a confounder that turns.
+"""Synthetic stand-ins for KnoBo's radiographs, with findings and a confounder that turns.
 
 Chests are those of :mod:`trainables.data.chexpert_twin`; a class is one set of findings or several.
 In a confounded set most pictures of one class have a bright marker in a corner; in the test split
@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 
 from trainables.data.card import Split
 from trainables.data.chexpert_findings import FINDINGS, NO_FINDING
-from trainables.data.generated import GeneratedSource
+from trainables.data.generated import GeneratedSource, Table
 from trainables.data.twin import SIZE_PX
+
+CORPUS = "chest_findings_twin"
+"""Card of the pictures that findings are learned from."""
+
+CONCEPTS: tuple[str, ...] = tuple(name for name in FINDINGS if name != NO_FINDING)
+"""The findings themselves, as questions."""
 
 Findings = tuple[str, ...]
 
@@ -47,6 +53,18 @@ class ChestTwinParameters:
 
 def _two(confounder: str, classes: Mapping[str, tuple[Findings, ...]]) -> ChestTwinParameters:
     return ChestTwinParameters(classes=classes, shares=(0.5, 0.5), confounder=confounder)
+
+
+def _corpus() -> ChestTwinParameters:
+    """Every finding alone, and with another; enough of each to learn it (a hundred pictures)."""
+    other = dict(zip(CONCEPTS, CONCEPTS[1:] + CONCEPTS[:1], strict=True))
+    classes = {NO_FINDING: (_NONE,)} | {name: ((name,), (name, other[name])) for name in CONCEPTS}
+    share = 0.07
+    return ChestTwinParameters(
+        classes=classes,
+        shares=(1 - share * len(CONCEPTS), *[share] * len(CONCEPTS)),
+        counts={"train": 1200, "val": 150, "test": 150},
+    )
 
 
 _COLLAPSE_OR_WATER = {"Atelectasis": (_PLATES,), "Effusion": (_WATER,)}
@@ -103,10 +121,24 @@ PARAMETERS: Mapping[str, ChestTwinParameters] = {
         },
         shares=(1 / 7,) * 7,
     ),
+    CORPUS: _corpus(),
 }
 
-CONCEPTS: tuple[str, ...] = tuple(name for name in FINDINGS if name != NO_FINDING)
-"""The findings themselves, so that they can be learned from ``chexpert_twin``."""
+
+def finding(concept: str) -> str:
+    """Return what a report says where a finding is there."""
+    return concept.lower()
+
+
+def findings(table: Table) -> list[tuple[str, ...]]:
+    """Return what a report would say of every picture."""
+    shown = zip(*(table[concept] == 1 for concept in CONCEPTS), strict=True)
+    return [_said(dict(zip(CONCEPTS, of_picture, strict=True))) for of_picture in shown]
+
+
+def _said(shown: Mapping[str, bool]) -> tuple[str, ...]:
+    there = [name for name, is_there in shown.items() if is_there] or [NO_FINDING]
+    return tuple(map(finding, there))
 
 
 def answers(classes: Mapping[str, tuple[Findings, ...]]) -> dict[str, dict[str, str]]:
@@ -122,4 +154,5 @@ SOURCE = GeneratedSource(
     version=1,
     parameters=PARAMETERS,
     module="chest_twin_pixels",
+    captions=findings,
 )

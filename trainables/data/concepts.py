@@ -7,11 +7,13 @@ file to another.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.config import seed_from
 from trainables.data.json_file import read_json
 from trainables.errors import DatasetError
 
@@ -87,6 +89,22 @@ def read_annotations(path: Path) -> dict[str, AnnotatedReports]:
         return {folder.name: _answered(folder) for folder in sorted(path.iterdir())}
     body = _object(read_json(path), f"{path}", "concepts")
     return {name: _annotated(sides, f"{path}: concept '{name}'") for name, sides in body.items()}
+
+
+def drawn_reports(reports: AnnotatedReports, most: int, concept: str) -> AnnotatedReports:
+    """Draw at most so many reports of a concept, both sides together, in their order.
+
+    Fewer are always among more. The released files are made of reports close to a question and as
+    many others (Yang et al., NeurIPS 2024, appendix B.3), in an order that says no more which are
+    which; a draw keeps the two in balance, the first ones might not.
+    """
+    together = [*reports.positive, *reports.negative]
+    order = random.Random(seed_from("reports", concept)).sample(together, len(together))
+    kept = set(order[:most])
+    return AnnotatedReports(
+        positive=tuple(report for report in reports.positive if report in kept),
+        negative=tuple(report for report in reports.negative if report in kept),
+    )
 
 
 def read_report_images(path: Path) -> dict[str, tuple[str, ...]]:

@@ -5,101 +5,176 @@ annotations and metadata of its reports added:
 
 * ``<modality>_<source>.txt``: a bottleneck;
 * ``concept_priors/<modality>_class2concept2answer.json``: the priors;
-* ``annotations/<modality>.json``, or a folder of that name: see
+* ``annotations/<modality>_<annotator>.json``, or a folder of that name: see
   :func:`trainables.data.concepts.read_annotations`;
 * ``metadata/<modality>.json``: the pictures of every report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from trainables.data import chest_twin, lesion_twin
+from trainables.data import caption_corpus, chest_twin, knobo_twin_knowledge, lesion_twin
 from trainables.data.concepts import (
     AnnotatedPictures,
     annotated_pictures,
+    drawn_reports,
     read_annotations,
     read_concepts,
     read_priors,
     read_report_images,
 )
 from trainables.data.knobo_sets import KNOBO_SETS, Modality
-from trainables.data.lesion_concepts import CONCEPTS, answers
+from trainables.data.knowledge_files import KnowledgeFile
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
     from trainables.context import Locations
+    from trainables.knowledge import Annotator, Knowledge, Source, Subject
 
-SOURCES = ("PubMed", "StatPearls", "Textbooks", "Wikipedia", "prompt")
-"""Where the questions of a bottleneck were taken from; the last one is a language model alone."""
-
+_RELEASED: Mapping[Subject, Modality] = {"skin": "skin", "xray": "xray"}
 _FOLDER = "knobo"
+_REPOSITORY = "the folder data/bottlenecks of the KnoBo repository"
+_DOWNLOADS = "the downloads that the README of the KnoBo repository names"
 
 
-def concepts_of(name: str, source: str, locations: Locations) -> tuple[str, ...]:
-    """Return the questions of a bottleneck for a data set; twins have one list for all sources.
+def subject_of(name: str) -> Subject:
+    """Return what the concepts of a data set are about.
 
     Raises:
-        DatasetError: there is no such source, the set is not of KnoBo, or the file is not here.
+        DatasetError: nothing is known of them.
     """
-    if source not in SOURCES:
-        raise DatasetError(f"'{source}' is not one of the sources {', '.join(SOURCES)}")
     if name in lesion_twin.PARAMETERS:
-        return tuple(concept.question for concept in CONCEPTS)
+        return "skin_twin"
     if name in chest_twin.PARAMETERS:
-        return chest_twin.CONCEPTS
-    return read_concepts(_file(locations, f"{_modality(name)}_{source}.txt"))
+        return "xray_twin"
+    if name in caption_corpus.SOURCE.corpora:
+        return caption_corpus.SOURCE.corpora[name].modality
+    for known in KNOBO_SETS:
+        if known.name == name:
+            return known.modality
+    raise DatasetError(
+        f"nothing is known of the concepts of '{name}': take one of the sets of KnoBo "
+        f"({', '.join(known.name for known in KNOBO_SETS)}), a corpus of findings "
+        f"({', '.join(caption_corpus.SOURCE.corpora)}), or a twin of these"
+    )
+
+
+def concept_files(subject: Subject, source: Source) -> tuple[KnowledgeFile, ...]:
+    """Return the file with the list of a source; none of a twin's."""
+    modality = _RELEASED.get(subject)
+    return () if modality is None else (_list(modality, source),)
+
+
+def prior_files(subject: Subject) -> tuple[KnowledgeFile, ...]:
+    """Return the file with the priors; none of a twin's."""
+    modality = _RELEASED.get(subject)
+    return () if modality is None else (_priors(modality),)
+
+
+def annotation_files(subject: Subject, knowledge: Knowledge) -> tuple[KnowledgeFile, ...]:
+    """Return what concepts are learned from: list, annotations, metadata; none of a twin's."""
+    modality = _RELEASED.get(subject)
+    if modality is None:
+        return ()
+    return (
+        _list(modality, knowledge.source),
+        _annotations(modality, knowledge.annotator),
+        _metadata(modality),
+    )
+
+
+def concepts_of(subject: Subject, source: Source, locations: Locations) -> tuple[str, ...]:
+    """Return the questions of a bottleneck in the order of its list, repeated ones once.
+
+    Raises:
+        DatasetError: the file is not here or wrong.
+    """
+    modality = _RELEASED.get(subject)
+    if modality is None:
+        return knobo_twin_knowledge.questions(subject, source)
+    return read_concepts(_list(modality, source).find(locations))
 
 
 def priors_of(name: str, locations: Locations) -> dict[str, dict[str, str]]:
     """Return class -> concept -> 'yes', 'no' or 'unknown', at least for the classes of a set.
 
     Raises:
-        DatasetError: the set is not of KnoBo, or the file is not here or wrong.
+        DatasetError: nothing is known of the set, or the file is not here or wrong.
     """
-    if name in lesion_twin.PARAMETERS:
-        return answers(lesion_twin.PARAMETERS[name].classes)
-    if name in chest_twin.PARAMETERS:
-        return chest_twin.answers(chest_twin.PARAMETERS[name].classes)
-    place = f"concept_priors/{_modality(name)}_class2concept2answer.json"
-    return read_priors(_file(locations, place))
+    subject = subject_of(name)
+    modality = _RELEASED.get(subject)
+    if modality is None:
+        return knobo_twin_knowledge.priors(name)
+    return read_priors(_priors(modality).find(locations))
 
 
 def annotations_of(
-    modality: Modality, ids: Sequence[str], locations: Locations
+    modality: Modality, ids: Iterable[str], knowledge: Knowledge, locations: Locations
 ) -> dict[str, AnnotatedPictures]:
-    """Return which of some pictures show each concept, and which do not.
+    """Return which of some pictures show each annotated concept, and which do not.
 
     Args:
-        ids: names of the pictures, as the metadata has them.
+        ids: names or paths of the pictures: what counts is the name of the file, without folders
+            and ending, as metadata and data sets may have others.
 
     Raises:
-        DatasetError: a file is not here or wrong, or annotates a report that has no metadata.
+        DatasetError: a file is not here or wrong, annotates a report that has no metadata, or is
+            about none of the pictures; or two pictures have one name.
     """
-    metadata = _file(locations, f"metadata/{modality}.json")
-    folder = locations.data / _FOLDER / "annotations" / modality
-    annotations = folder if folder.is_dir() else _file(locations, f"annotations/{modality}.json")
-    return annotated_pictures(ids, read_annotations(annotations), read_report_images(metadata))
+    metadata = _metadata(modality).find(locations)
+    reports = read_annotations(_annotations(modality, knowledge.annotator).find(locations))
+    if knowledge.reports is not None:
+        reports = {c: drawn_reports(r, knowledge.reports, c) for c, r in reports.items()}
+    images = {
+        report: tuple(map(_stem, named)) for report, named in read_report_images(metadata).items()
+    }
+    stems = [_stem(name) for name in ids]
+    if len(set(stems)) < len(stems):
+        raise DatasetError("two pictures have one file name, so annotations cannot tell them apart")
+    found = annotated_pictures(stems, reports, images)
+    if not any(pictures.positive or pictures.negative for pictures in found.values()):
+        raise DatasetError(
+            f"{metadata} names none of the {len(stems)} pictures (the first is '{stems[0]}'): they "
+            "are found by the name of their file without its ending"
+        )
+    return found
 
 
-def _modality(name: str) -> Modality:
-    for known in KNOBO_SETS:
-        if known.name == name:
-            return known.modality
-    raise DatasetError(
-        f"nothing is known of the concepts of '{name}': take one of the sets of KnoBo "
-        f"({', '.join(known.name for known in KNOBO_SETS)}) or its twin"
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _list(modality: Modality, source: Source) -> KnowledgeFile:
+    return KnowledgeFile(
+        place=f"{_FOLDER}/{modality}_{source}.txt",
+        title=f"the list of {modality} concepts from {source}",
+        how_to_get=_REPOSITORY,
     )
 
 
-def _file(locations: Locations, place: str) -> Path:
-    path = locations.data / _FOLDER / place
-    if not path.is_file():
-        raise DatasetError(
-            f"{path} is missing. Copy the folder data/bottlenecks of the KnoBo repository to "
-            f"{locations.data / _FOLDER}; annotations and metadata are downloads of their own "
-            "that its README names."
-        )
-    return path
+def _priors(modality: Modality) -> KnowledgeFile:
+    return KnowledgeFile(
+        place=f"{_FOLDER}/concept_priors/{modality}_class2concept2answer.json",
+        title=f"what is known of {modality} classes",
+        how_to_get=_REPOSITORY,
+    )
+
+
+def _annotations(modality: Modality, annotator: Annotator) -> KnowledgeFile:
+    return KnowledgeFile(
+        place=f"{_FOLDER}/annotations/{modality}_{annotator}.json",
+        title=f"the annotation of {modality} reports by {annotator}",
+        how_to_get=_DOWNLOADS,
+        or_folder=True,
+    )
+
+
+def _metadata(modality: Modality) -> KnowledgeFile:
+    return KnowledgeFile(
+        place=f"{_FOLDER}/metadata/{modality}.json",
+        title=f"the table of pictures of {modality} reports",
+        how_to_get=_DOWNLOADS,
+    )

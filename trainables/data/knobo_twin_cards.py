@@ -29,7 +29,8 @@ KNOBO_TWIN_CARDS: tuple[DataCard, ...] = (
     *(
         _card(name, f"Synthetic stand-in for KnoBo's {name.removesuffix(_SUFFIX)}")
         for name in (*lesion_twin.PARAMETERS, *chest_twin.PARAMETERS)
-        if name != lesion_twin.CORPUS
+        if name not in (lesion_twin.CORPUS, chest_twin.CORPUS)
     ),
     _card(lesion_twin.CORPUS, "Synthetic dermoscopy with findings, to learn concepts from"),
+    _card(chest_twin.CORPUS, "Synthetic radiographs with findings, to learn concepts from"),
 )

@@ -14,6 +14,7 @@ import torch
 
 from trainables.config import DataRef
 from trainables.context import Locations
+from trainables.data.caption_corpus import Corpus
 from trainables.data.caption_files import MappedTexts, sort_into_splits
 from trainables.data.cards import data_status
 from trainables.data.doctor import doctor
@@ -21,10 +22,15 @@ from trainables.data.open import load_split
 from trainables.errors import DatasetError
 
 
-def write(locations: Locations, rows: list[dict[str, Any]], missing: tuple[str, ...] = ()) -> Path:
+def write(
+    locations: Locations,
+    rows: list[dict[str, Any]],
+    missing: tuple[str, ...] = (),
+    folder_name: str = "isic_pairs",
+) -> Path:
     from PIL import Image
 
-    folder = locations.data / "isic_pairs"
+    folder = locations.data / folder_name
     folder.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(image for row in rows for image in row["images"]):
         if image not in missing:
@@ -129,6 +135,44 @@ def test_a_row_that_cannot_be_used_is_named(
         load_split(DataRef(name=name), "train", locations)
 
 
+def test_of_radiographs_only_frontal_ones_count(locations: Locations) -> None:
+    rows = [
+        row_of(0, images=["0.png", "0l.png"], views=["PA", "LATERAL"]),
+        row_of(1, views=["AP"]),
+        row_of(2, views=["PA"]),
+    ]
+    write(locations, rows, folder_name="mimic_pairs")
+    train = load_split(DataRef(name="mimic_findings"), "train", locations)
+    assert train.ids.tolist() == ["0.png", "1.png"]
+    assert load_split(DataRef(name="mimic_reports"), "val", locations).ids.tolist() == ["2.png"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, r"row 1: there is no view, and only AP and PA count"),
+        ({"views": ["PA", "AP"]}, r"row 1: 2 views of 1 pictures"),
+    ],
+)
+def test_radiographs_without_their_views_are_refused(
+    locations: Locations, changes: dict[str, Any], message: str
+) -> None:
+    write(locations, [row_of(0, **changes), *ROWS[1:]], folder_name="mimic_pairs")
+    with pytest.raises(DatasetError, match=message):
+        load_split(DataRef(name="mimic_findings"), "train", locations)
+
+
+def test_a_table_of_pairs_has_one_view_a_picture(locations: Locations) -> None:
+    folder = write(locations, [row_of(0), row_of(1)], folder_name="mimic_pairs").parent
+    (folder / "captions.jsonl").unlink()
+    lines = ["filepath\ttitle\tview\tsplit"]
+    lines += [f"0.png\t{text}\tPA\ttrain" for text in ("a", "b")] + ["1.png\tc\tLL\ttrain"]
+    (folder / "captions.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    train = load_split(DataRef(name="mimic_findings"), "train", locations)
+    assert train.ids.tolist() == ["0.png"]
+    assert train.captions_of(0) == ("a", "b")
+
+
 def test_missing_pictures_are_counted_and_the_first_named(locations: Locations) -> None:
     write(locations, ROWS, missing=("1b.png", "2.png"))
     with pytest.raises(DatasetError, match=r"2 of 4 pictures are not in .*first: 1b\.png, 2\.png"):
@@ -183,7 +227,8 @@ def peak_of_streaming(folder: Path, pictures: int) -> tuple[int, int, int]:
     pool = pa.proxy_memory_pool(usual)
     pa.set_memory_pool(pool)
     tracemalloc.start()
-    sort_into_splits(folder / "captions.parquet", "findings", made)
+    corpus = Corpus(folder="t", modality="skin", texts="findings")
+    sort_into_splits(folder / "captions.parquet", corpus, made)
     captions = sum(len(texts) for split in ("train", "val") for texts in MappedTexts(made, split))  # type: ignore[arg-type]
     _, python = tracemalloc.get_traced_memory()
     tracemalloc.stop()

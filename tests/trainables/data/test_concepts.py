@@ -8,19 +8,16 @@ from typing import Any
 
 import pytest
 
-from trainables.context import Locations
-from trainables.data import chest_twin, lesion_twin
-from trainables.data.cards import get_data_card
 from trainables.data.concepts import (
     AnnotatedPictures,
     AnnotatedReports,
     annotated_pictures,
+    drawn_reports,
     read_annotations,
     read_concepts,
     read_priors,
     read_report_images,
 )
-from trainables.data.knobo_knowledge import annotations_of, concepts_of, priors_of
 from trainables.errors import DatasetError
 
 ODD = 'Is it "shiny|pearly" – or < 6 %\u2028wide?'
@@ -124,36 +121,18 @@ def test_pictures_of_a_concept_stand_in_the_order_of_its_reports() -> None:
         annotated_pictures(["a"], reports, {k: v for k, v in images.items() if k != "r2"})
 
 
-def test_files_of_a_set_are_found_by_its_modality(locations: Locations) -> None:
-    folder = locations.data / "knobo"
-    written(folder / "skin_PubMed.txt", "Is it red?\n")
-    written(folder / "xray_prompt.txt", "Is it white?\n")
-    priors = {"maliganant": {"Is it red?": "yes"}, "benign": {"Is it red?": "no"}}
-    written(folder / "concept_priors" / "skin_class2concept2answer.json", priors)
-    assert concepts_of("melanoma", "PubMed", locations) == ("Is it red?",)
-    assert concepts_of("vindr_cxr", "prompt", locations) == ("Is it white?",)
-    assert priors_of("melanoma", locations) == priors
-    with pytest.raises(DatasetError, match=r"xray_PubMed\.txt is missing. Copy the folder"):
-        concepts_of("vindr_cxr", "PubMed", locations)
-    with pytest.raises(DatasetError, match="'Pubmed' is not one of the sources"):
-        concepts_of("melanoma", "Pubmed", locations)
-    with pytest.raises(DatasetError, match="concepts of 'camelyon'"):
-        priors_of("camelyon", locations)
-
-
-def test_annotations_are_joined_with_the_pictures_that_are_here(locations: Locations) -> None:
-    folder = locations.data / "knobo"
-    metadata = {"r1": {"images": ["x", "y"]}, "r2": {"images": ["z"]}}
-    written(folder / "metadata" / "skin.json", metadata)
-    sides = {"red?": {"positive": ["r2"], "negative": ["r1"]}}
-    written(folder / "annotations" / "skin.json", sides)
-    found = annotations_of("skin", ["y", "z"], locations)
-    assert found == {"red?": AnnotatedPictures(positive=[1], negative=[0])}
-
-
-@pytest.mark.parametrize("name", [*lesion_twin.PARAMETERS, *chest_twin.PARAMETERS])
-def test_twins_know_every_answer_for_their_classes(name: str, locations: Locations) -> None:
-    concepts, priors = concepts_of(name, "PubMed", locations), priors_of(name, locations)
-    assert set(priors) == set(get_data_card(name).classes)
-    for answers in priors.values():
-        assert set(answers) == set(concepts)
+def test_fewer_reports_of_a_concept_are_among_more_and_keep_their_order() -> None:
+    reports = AnnotatedReports(
+        positive=tuple(f"p{i}" for i in range(300)), negative=tuple(f"n{i}" for i in range(700))
+    )
+    drawn = {most: drawn_reports(reports, most, "Is it red?") for most in (100, 400, 1000, 2000)}
+    for most, found in drawn.items():
+        assert len(found.positive) + len(found.negative) == min(most, 1000)
+        assert [r for r in reports.positive if r in set(found.positive)] == list(found.positive)
+        assert [r for r in reports.negative if r in set(found.negative)] == list(found.negative)
+    assert set(drawn[100].positive) < set(drawn[400].positive)
+    assert set(drawn[100].negative) < set(drawn[400].negative)
+    assert drawn[2000] == reports
+    # Both sides keep their shares: 400 of 1,000 with a standard error of 7.
+    assert abs(len(drawn[400].positive) - 120) < 30
+    assert drawn_reports(reports, 100, "Is it flat?") != drawn[100]
