@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,17 +10,14 @@ from trainables.analyses.tower import open_tower
 from trainables.concepts.grounding import Grounding, fit_grounding
 from trainables.concepts.grounding_files import ReadFeatures, save_grounding
 from trainables.concepts.knowledge import annotated_concepts
-from trainables.concepts.sampling import ConceptSample, sample_concept
+from trainables.concepts.samples import sample_concepts
 from trainables.context import Context, State
 from trainables.data.concepts import AnnotatedPictures
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
-from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
     from trainables.grounding import Config
-
-logger = logging.getLogger(__name__)
 
 
 def fit_and_save(config: Config, context: Context) -> dict[str, float]:
@@ -45,7 +41,9 @@ def fit_and_save(config: Config, context: Context) -> dict[str, float]:
 def _fit_and_report(
     config: Config, train: ImageSet, concepts: Mapping[str, AnnotatedPictures], context: Context
 ) -> Grounding:
-    samples = _samples(config, concepts)
+    samples = sample_concepts(
+        concepts, config.data.name, config.max_examples, config.train_examples
+    )
     feats_nd = open_tower(config, context, config.resize).feats(train)
     started = time.perf_counter()
     grounding = fit_grounding(feats_nd, samples, config.inverse_l2)
@@ -61,27 +59,6 @@ def _fit_and_report(
 def _read_features(config: Config, context: Context) -> ReadFeatures:
     tower = open_tower(config, context, config.resize)
     return ReadFeatures(backbone=config.backbone, clip=tower.clip)
-
-
-def _samples(config: Config, concepts: Mapping[str, AnnotatedPictures]) -> dict[str, ConceptSample]:
-    """Draw the pictures of every concept that has enough."""
-    samples, skipped = {}, []
-    for name, shown in concepts.items():
-        sample = sample_concept(
-            shown.positive, shown.negative, config.max_examples, config.train_examples
-        )
-        if sample is None:
-            skipped.append(name)
-        else:
-            samples[name] = sample
-    if not samples:
-        raise DatasetError(
-            f"no concept of '{config.data.name}' is shown by 100 training pictures and not by 100 "
-            "others: take a larger set or raise data.limit"
-        )
-    if skipped:
-        logger.warning("too few pictures to learn %d concepts: %s", len(skipped), skipped)
-    return samples
 
 
 def _state(grounding: Grounding) -> State:
