@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -274,7 +275,7 @@ class _Planner:
             objective=recipe.objective,
             space=space,
             steps=recipe.steps,
-            budget=self._budget(cell.budget, recipe),
+            budget=self._budget(cell, recipe),
             needs=need_ids,
             # What a cell needs stood on data and weights too, and so does its own number.
             data=_together([_data_facts(s) for s in data], [c.data for c in needed]),
@@ -286,15 +287,15 @@ class _Planner:
             return "paper"
         return "grid" if recipe.grid else self.selection.recipe
 
-    def _budget(self, budget: Budget, recipe: Recipe) -> Budget:
-        asked, smoke = self.selection, self.selection.smoke
+    def _budget(self, cell: Cell, recipe: Recipe) -> Budget:
+        budget, asked, smoke = cell.budget, self.selection, self.selection.smoke
         search = int(size(recipe.space)) if recipe.grid else budget.search_trials
         return dataclasses.replace(
             budget,
             search_trials=asked.search_trials or (_SMOKE_SEARCH if smoke else search),
             replicates=asked.replicates or (1 if smoke else budget.replicates),
             # A grid compares its points at their end: none is stopped before.
-            grace_steps=recipe.steps if recipe.grid else budget.grace_steps,
+            grace_steps=recipe.steps if recipe.grid else _grace_steps(cell, recipe),
         )
 
     def _merge(self, planned: PlannedCell, cell: Cell) -> None:
@@ -311,6 +312,11 @@ class _Planner:
         self.planned[planned.id] = dataclasses.replace(
             known, places=known.places + planned.places, budget=budget
         )
+
+
+def _grace_steps(cell: Cell, recipe: Recipe) -> int:
+    """Return the same share of the steps as in the study, whose twins take fewer of them."""
+    return math.ceil(cell.budget.grace_steps * recipe.steps / cell.recipe.steps)
 
 
 def _in_order_of_need(cells: list[Cell]) -> list[Cell]:
