@@ -26,6 +26,9 @@ class DataCard:
         expected_classes: pictures per class of every complete domain, over all splits; a domain
             that is not listed may have any number.
         mean, std: statistics of the training pictures in [0, 1], per channel; None if unknown.
+        prompt_types: of the prompts that every case has, in the data's order, where the set is for
+            segmentation: an item then is a case, a picture and one structure on it, and its label
+            is the structure's class.
         overlap: why some groups or pictures are in more than one split on purpose; empty when none
             may be.
         twin: name of the card that stands in for this one offline.
@@ -48,6 +51,7 @@ class DataCard:
     expected_classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    prompt_types: tuple[str, ...] = ()
     overlap: str = ""
     twin: str | None = None
 

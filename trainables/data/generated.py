@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainables.config import digest
 from trainables.data.card import DataCard, DataStatus, Split
+from trainables.data.prompts import Prompts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from trainables.data.image_set import ImageSet
 
 _PIXELS = "pixels.npy"
+_MASKS = "masks.npy"
 _TABLE = "table.parquet"
 
 Table = Mapping[str, "npt.NDArray[Any]"]
 """Column name -> one value per picture; 'label', or for a multi-label set a column of 0 and 1 for
-every class by its name, is always there, the rest is ground truth."""
+every class by its name, is always there, the rest is ground truth. A column 'mask' (n, h, w) of 0
+and 255 is kept apart, and is no column of what :func:`read_table` returns."""
 
 Generate = Callable[[Any, str, Split], "tuple[npt.NDArray[np.uint8], Table]"]
 """(parameters, domain, split) -> pixels (n, channels of the card, h, w) and their table."""
@@ -39,6 +42,7 @@ class GeneratedSource:
         parameters: per card name, a frozen dataclass with everything the pixels depend on.
         module: module in ``trainables/data`` with ``generate``; imported when pixels are needed.
         captions: ground truth -> texts that describe each picture; None when there are none.
+        prompts: ground truth -> what each segmentation is asked for with; None when there are none.
     """
 
     family: str
@@ -46,6 +50,7 @@ class GeneratedSource:
     parameters: Mapping[str, Any]
     module: str
     captions: Callable[[Table], list[tuple[str, ...]]] | None = None
+    prompts: Callable[[Table], list[Prompts]] | None = None
 
     def key(self, card: DataCard) -> dict[str, Any]:
         """Return what the pixels of a card depend on."""
@@ -67,11 +72,12 @@ class GeneratedSource:
         import numpy as np
 
         from trainables.data.image_set import Annotations, ImageSet
-        from trainables.data.pixels import ArrayPixels
+        from trainables.data.pixels import ArrayMasks, ArrayPixels
 
         folders = {d: self.chunk(card, split, d, locations) for d in domains}
         tables = [read_table(folder) for folder in folders.values()]
         chunks = [np.load(f / _PIXELS, mmap_mode="r") for f in folders.values()]
+        masks = [np.load(f / _MASKS, mmap_mode="r") for f in folders.values() if _has_masks(f)]
         counts = [len(chunk) for chunk in chunks]
         names = [f"{d}-{i:05d}" for d, n in zip(domains, counts, strict=True) for i in range(n)]
         annotations = Annotations(
@@ -79,6 +85,8 @@ class GeneratedSource:
             domain_of=np.repeat(np.array(domains), counts),
             ids=np.array(names),
             captions=[text for t in tables for text in self.captions(t)] if self.captions else (),
+            masks=ArrayMasks(masks) if masks else None,
+            prompts=[asked for t in tables for asked in self.prompts(t)] if self.prompts else (),
         )
         return ImageSet.of(card, split, digest(self.key(card)), ArrayPixels(chunks), annotations)
 
@@ -92,8 +100,12 @@ class GeneratedSource:
         def build(folder: Path) -> None:
             import numpy as np
 
-            pixels_nchw, table = generate(parameters, domain, split)
+            pixels_nchw, drawn = generate(parameters, domain, split)
+            table = dict(drawn)
+            masks_nhw = table.pop("mask", None)
             np.save(folder / _PIXELS, pixels_nchw, allow_pickle=False)
+            if masks_nhw is not None:
+                np.save(folder / _MASKS, masks_nhw, allow_pickle=False)
             _write_table(folder, table)
 
         key = {**self.key(card), "domain": domain, "split": split}
@@ -108,6 +120,10 @@ def read_table(folder: Path) -> dict[str, npt.NDArray[Any]]:
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
+def _has_masks(folder: Path) -> bool:
+    return (folder / _MASKS).is_file()
+
+
 def _labels(card: DataCard, table: Table) -> npt.NDArray[Any]:
     import numpy as np
 
@@ -116,8 +132,8 @@ def _labels(card: DataCard, table: Table) -> npt.NDArray[Any]:
     return np.stack([table[name] for name in card.classes], axis=1).astype(np.float32)
 
 
-def _write_table(folder: Path, table: Table) -> None:
+def _write_table(folder: Path, table: dict[str, npt.NDArray[Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table(dict(table)), folder / _TABLE)
+    pq.write_table(pa.table(table), folder / _TABLE)

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from trainables.config import digest
 from trainables.data.card import DataCard, Split, Task
+from trainables.data.prompts import Prompts
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Annotations:
         ids: a stable name of every picture, unique in its split, str (n,).
         captions: texts that describe each picture; empty when the set has none.
         masks: segmentations; None when the set has none.
+        prompts: what each row's segmentation is asked for with; empty when the set has none.
     """
 
     labels: npt.NDArray[Any]
@@ -66,19 +68,24 @@ class Annotations:
     ids: npt.NDArray[np.str_]
     captions: Sequence[tuple[str, ...]] = ()
     masks: Masks | None = None
+    prompts: Sequence[Prompts] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     """Pictures with labels.
 
+    Of a set for segmentation, an item is a case: a picture and one structure to outline on it. The
+    label is the structure's class, and a picture with three structures is there three times.
+
     Args:
         digest: identity of the whole data set's content.
         domains: the domains opened, in the card's order; empty before :func:`open_split`.
         limit: the most pictures asked for; 0 when all were.
         labels, domain_of, ids: see :class:`Annotations`, of the pictures of this set.
-        rows: where every picture is in ``pixels``, ``captions`` and ``masks``, int64 (n,).
-        captions, masks: see :class:`Annotations`, by row of ``pixels``.
+        rows: where every picture is in ``pixels``, ``captions``, ``masks`` and ``prompts``, int64
+            (n,).
+        captions, masks, prompts: see :class:`Annotations`, by row of ``pixels``.
         part: digest of the indices when this is a :meth:`subset`.
     """
 
@@ -94,6 +101,7 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     rows: npt.NDArray[np.int64]
     captions: Sequence[tuple[str, ...]] = ()
     masks: Masks | None = None
+    prompts: Sequence[Prompts] = ()
     domains: tuple[str, ...] = ()
     limit: int = 0
     part: str = ""
@@ -121,6 +129,7 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
             rows=np.arange(len(annotations.labels)),
             captions=annotations.captions,
             masks=annotations.masks,
+            prompts=annotations.prompts,
         )
 
     def __len__(self) -> int:
@@ -145,6 +154,10 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     def captions_of(self, index: int) -> tuple[str, ...]:
         """Return the texts that describe a picture; empty when there are none."""
         return self.captions[self.rows[index]] if self.captions else ()
+
+    def prompts_of(self, index: int) -> Prompts:
+        """Return the prompts of a case by type, in the data's order; empty when it has none."""
+        return self.prompts[self.rows[index]] if self.prompts else {}
 
     def mask(self, index: int) -> torch.Tensor:
         """Return the segmentation of a picture as stored, uint8 (h, w).

@@ -63,6 +63,21 @@ class FilePixels:
 
 
 @dataclass(frozen=True)
+class ArrayMasks:
+    """Segmentations in one or more uint8 arrays (n, h, w)."""
+
+    chunks_nhw: Sequence[npt.NDArray[np.uint8]]
+
+    def mask(self, row: int) -> torch.Tensor:
+        for chunk in self.chunks_nhw:
+            if row < len(chunk):
+                # A copy: the array is memory-mapped and read-only.
+                return torch.from_numpy(np.array(chunk[row]))
+            row -= len(chunk)
+        raise IndexError("there is no such row of masks")
+
+
+@dataclass(frozen=True)
 class FileMasks:
     """Segmentations in files; None where a picture has none."""
 
