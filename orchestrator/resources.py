@@ -55,13 +55,26 @@ def trial_slots(settings: Settings, nodes: Sequence[Node]) -> int:
     Raises:
         ResourceError: not even one fits; the message says what is asked and what there is.
     """
-    workers = sum(_workers_on(settings, node) for node in nodes)
+    workers = sum(_workers_on(settings, node) for node in _grown(settings, nodes))
     slots = workers // settings.workers_per_trial
     if settings.workers_per_trial > 1:
         slots = _leave_room_for_drivers(settings, nodes, slots)
     if slots < 1:
         raise ResourceError(_too_much(settings, nodes))
     return min(slots, settings.max_concurrent) if settings.max_concurrent else slots
+
+
+def _grown(settings: Settings, nodes: Sequence[Node]) -> Sequence[Node]:
+    """Return the nodes, and as many like the best of them as an autoscaler may add.
+
+    A group of ranks is not counted on: what drives it is placed before it, and would hold nodes
+    that are there while it waits for others that may not come.
+    """
+    serving = [node for node in nodes if _workers_on(settings, node)]
+    if settings.workers_per_trial > 1 or len(serving) >= settings.max_nodes or not serving:
+        return nodes
+    best = max(serving, key=lambda node: _workers_on(settings, node))
+    return [*nodes, *[best] * (settings.max_nodes - len(serving))]
 
 
 def _workers_on(settings: Settings, node: Node) -> int:

@@ -37,6 +37,7 @@ class Settings:
         cpus_per_worker, gpus_per_worker: what one rank holds; fractions share a device.
         loader_workers: processes of a rank that decode picture files; give it CPUs for them.
         max_concurrent: trials at once; 0 means as many as fit.
+        max_nodes: nodes for trials that an autoscaling cluster may grow to; 0: it does not grow.
         time_budget_s: stop handing out work after this many seconds; 0 means no limit.
         max_retries: attempts more for a trial whose worker or node died.
     """
@@ -52,6 +53,7 @@ class Settings:
     gpus_per_worker: float = 0.0
     loader_workers: int = 0
     max_concurrent: int = 0
+    max_nodes: int = 0
     time_budget_s: float = 0.0
     max_retries: int = 2
 
@@ -82,6 +84,7 @@ _LEAST = {
     "gpus_per_worker": 0,
     "loader_workers": 0,
     "max_concurrent": 0,
+    "max_nodes": 0,
     "time_budget_s": 0,
     "max_retries": 0,
 }

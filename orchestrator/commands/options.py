@@ -114,6 +114,10 @@ _RESOURCES: dict[str, Any] = {
     "max_concurrent": Annotated[
         int | None, typer.Option(help="Trials at once (0: as many as fit).", show_default=False)
     ],
+    "max_nodes": Annotated[
+        int | None,
+        typer.Option(help="Nodes an autoscaling cluster may grow to.", show_default=False),
+    ],
     "time_budget_s": Annotated[
         float | None,
         typer.Option("--time-budget", help="Seconds after which to stop.", show_default=False),
