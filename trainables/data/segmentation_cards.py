@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainables.data import heart_twin, referring_twin
+from trainables.data import findings_twin, heart_twin, referring_twin
 from trainables.data.card import DataCard, Split
 from trainables.data.segmentation_sets import SEGMENTATION_SETS, SegmentationSet
 
@@ -32,9 +32,9 @@ def _generator(name: str) -> tuple[str, dict[Split, int]]:
     if name in heart_twin.PARAMETERS:
         hearts = heart_twin.PARAMETERS[name].hearts
         return "heart_twin", {split: _HEART_STRUCTURES * n for split, n in hearts.items()}
+    if name in findings_twin.PARAMETERS:
+        return "findings_twin", dict(findings_twin.PARAMETERS[name].counts)
     return "referring_twin", dict(referring_twin.PARAMETERS[name].counts)
 
 
-SEGMENTATION_CARDS: tuple[DataCard, ...] = tuple(
-    _twin(known) for known in SEGMENTATION_SETS if known.name != "chexlocalize"
-)
+SEGMENTATION_CARDS: tuple[DataCard, ...] = tuple(map(_twin, SEGMENTATION_SETS))
