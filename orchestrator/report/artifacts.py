@@ -53,6 +53,22 @@ class ArtifactReader:
                     raise self._unreadable(run_id, name, error) from error
                 return None
 
+    def fetch_folder(self, run_id: str, name: str, target: Path) -> bool:
+        """Copy an artifact folder of a run, whole or not at all; False where the run has none.
+
+        Raises:
+            TrackingError: it is there and cannot be fetched.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
+            try:
+                if not self._has(run_id, name):
+                    return False
+                Path(self.client.download_artifacts(run_id, name, scratch)).replace(target)
+            except (OSError, mlflow_error()) as error:
+                raise self._unreadable(run_id, name, error) from error
+        return True
+
     def _has(self, run_id: str, name: str) -> bool:
         try:
             return name in {item.path for item in self.client.list_artifacts(run_id)}

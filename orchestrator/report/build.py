@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.report.cell_figures import CellFigure, cell_figures
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import inline_svg, svg
-from orchestrator.report.html import report_page
+from orchestrator.report.file_name import file_name
+from orchestrator.report.galleries import GALLERIES, fetch_galleries
+from orchestrator.report.html import PageContent, gallery_page, report_page
 from orchestrator.report.latex import table_latex
 from orchestrator.report.logged_jobs import logged_jobs
 from orchestrator.report.page_figure import PageFigure
@@ -28,7 +29,8 @@ _MOST_INLINE = 150
 def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     """Write ``report.html``, ``results.csv``, ``tables/*.tex`` and ``figures/*`` into a folder.
 
-    Where runs left logs for it, ``model_selection.csv`` too.
+    Where runs left logs for it, ``model_selection.csv`` too; where they left pictures,
+    ``galleries/*``.
 
     Returns:
         The files written, the page first.
@@ -45,13 +47,22 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
 
 def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     tables = build_tables(results, study)
-    files = {f"tables/{_file_name(t.name)}.tex": table_latex(t) for t in tables}
+    files = {f"tables/{file_name(t.name)}.tex": table_latex(t) for t in tables}
     of_study = _study_figures(results, study, tables, files)
     of_cells = _cell_figures(results, folder, files)
     selection = selection_tables(logged_jobs(results, study))
     if selection:
         files["model_selection.csv"] = selection_csv(selection)
-    page = report_page(results, study, tables, of_study, of_cells, selection)
+    galleries = fetch_galleries(results, study, folder / GALLERIES)
+    files |= {gallery.file: gallery_page(study, gallery) for gallery in galleries}
+    shown = PageContent(
+        tables=tables,
+        study_figures=of_study,
+        cell_figures=of_cells,
+        selection=selection,
+        galleries=galleries,
+    )
+    page = report_page(results, study, shown)
     written = {"report.html": page, "results.csv": results_csv(tables), **files}
     for name, content in written.items():
         _write(folder / name, content)
@@ -66,7 +77,7 @@ def _study_figures(
     for drawn in study_figures(results, study, tables):
         text = svg(drawn.figure)
         name = "-".join(filter(None, [drawn.of, drawn.name]))
-        file = f"figures/{_file_name(name)}.svg"
+        file = f"figures/{file_name(name)}.svg"
         files[file] = text
         shown.setdefault(drawn.of, []).append(
             PageFigure(
@@ -89,7 +100,7 @@ def _cell_figures(
     inline = len(results.cells) <= _MOST_INLINE
     for cell in results.cells:
         for figure in cell_figures(cell):
-            file = f"figures/{_file_name(cell.name)}-{figure.name}-{cell.cell[:8]}.svg"
+            file = f"figures/{file_name(cell.name)}-{figure.name}-{cell.cell[:8]}.svg"
             text = files[file] = _drawn_before(folder / file, figure) or svg(
                 figure.draw(), figure.digest
             )
@@ -111,10 +122,6 @@ def _drawn_before(path: Path, figure: CellFigure) -> str:
         return ""
     text = path.read_text(encoding="utf-8")
     return text if figure.digest in text else ""
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.=+-]+", "_", text)[:150]
 
 
 def _write(path: Path, content: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import shlex
 from collections import Counter, defaultdict
@@ -9,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from orchestrator.report import number
 from orchestrator.report.collector import SelectionTable
+from orchestrator.report.galleries import ExperimentGallery, GalleryPicture
 from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.results import CellResult, DataSource, StudyResults, WeightsSource
 from orchestrator.report.selection_tables import title as selection_title
@@ -52,32 +55,37 @@ class _CellGroup:
     cells: tuple[_CellView, ...]
 
 
-def report_page(
-    results: StudyResults,
-    study: Study,
-    tables: Sequence[Table],
-    study_figures: Mapping[str, Sequence[PageFigure]],
-    cell_figures: Mapping[str, Sequence[PageFigure]],
-    selection: Sequence[SelectionTable],
-) -> str:
-    """Return the page.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageContent:
+    """What the page shows of the results.
 
     Args:
         study_figures: experiment -> its figures; under the empty name, those of the study.
         cell_figures: cell id -> its figures.
         selection: tables of model selection; empty where no run has the logs for it.
+        galleries: pictures that trials left, by experiment; some of them become part of the page.
     """
+
+    tables: Sequence[Table]
+    study_figures: Mapping[str, Sequence[PageFigure]]
+    cell_figures: Mapping[str, Sequence[PageFigure]]
+    selection: Sequence[SelectionTable]
+    galleries: Sequence[ExperimentGallery]
+
+
+def report_page(results: StudyResults, study: Study, content: PageContent) -> str:
+    """Return the page."""
     from markupsafe import Markup
 
-    return _template().render(
+    return _template("page.html.jinja").render(
         study=study,
         results=results,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         planned=_dates(results),
-        tables=tables,
-        legend={label: LEGEND[label] for label in _labels(tables)},
-        figures=study_figures,
-        groups=_groups(results, study, tables, cell_figures),
+        tables=content.tables,
+        legend={label: LEGEND[label] for label in _labels(content.tables)},
+        figures=content.study_figures,
+        groups=_groups(results, study, content),
         few=len(results.cells) <= _FEW,
         intervals=INTERVALS,
         data=_unique(results, "data"),
@@ -88,10 +96,12 @@ def report_page(
         number=number,
         spans=header_spans,
         idle_text=idle_text,
-        has_imported=any(table.has_imported for table in tables),
+        has_imported=any(table.has_imported for table in content.tables),
         imported_legend=IMPORTED_LEGEND,
-        selection=selection,
+        selection=content.selection,
         selection_title=selection_title,
+        galleries=content.galleries,
+        inline_picture=_inline_picture,
         imports=_imports(results),
         raw=Markup,
     )
@@ -111,7 +121,22 @@ def _day(t_ms: int) -> str:
     return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def _template() -> Template:
+def gallery_page(study: Study, experiment: ExperimentGallery) -> str:
+    """Return the page of all pictures of an experiment, which lie in folders beside it."""
+    return _template("gallery_page.html.jinja").render(
+        study=study, experiment=experiment, linked_picture=_linked_picture
+    )
+
+
+def _inline_picture(picture: GalleryPicture) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.path.read_bytes()).decode()}"
+
+
+def _linked_picture(picture: GalleryPicture) -> str:
+    return quote(picture.file)
+
+
+def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -121,17 +146,12 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja")
+    return environment.get_template(name)
 
 
-def _groups(
-    results: StudyResults,
-    study: Study,
-    tables: Sequence[Table],
-    figures: Mapping[str, Sequence[PageFigure]],
-) -> list[_CellGroup]:
+def _groups(results: StudyResults, study: Study, content: PageContent) -> list[_CellGroup]:
     numbers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for entry in (entry for table in tables for entry in table.entries):
+    for entry in (entry for table in content.tables for entry in table.entries):
         if entry.cell is not None and entry.statistic is not None:
             mean, spread = number.mean_text(entry.statistic), number.spread_text(entry.statistic)
             numbers[entry.cell.cell][f"{entry.metric} {mean} {spread}"] = None
@@ -143,7 +163,7 @@ def _groups(
             commands=tuple(
                 rerun_command(study.name, cell, p.experiment, p.levels) for p in cell.places
             ),
-            figures=tuple(figures.get(cell.cell, ())),
+            figures=tuple(content.cell_figures.get(cell.cell, ())),
         )
         # A table that the study no longer has may still be in the store.
         members.setdefault(cell.name.split("/")[0], []).append(view)

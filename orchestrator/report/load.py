@@ -115,6 +115,7 @@ def _assemble(client: Any, study: str, uri: str, runs: list[Any]) -> StudyResult
         imported=tuple(sorted(beside, key=lambda cell: cell.name)),
         read_json=artifacts.read_json,
         read_text=artifacts.read_text,
+        fetch_folder=artifacts.fetch_folder,
     )
 
 
@@ -245,6 +246,7 @@ def _trial(run: Any, curve: Curve) -> TrialResult:
         hours=hours if state != "running" else None,
         failure=tags.get(names.FAILURE, "") if state == "failed" else "",
         error=tags.get(names.ERROR, "") if state == "failed" else "",
+        gallery=names.GALLERY in tags,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 TrialState = Literal["running", "complete", "pruned", "failed"]
@@ -30,6 +31,7 @@ class TrialResult:
         metrics: the last value of everything it reported or returned.
         hours: from its start to its end, interruptions included; None while it runs.
         failure: kind of failure, empty when there was none.
+        gallery: whether it left pictures to look at.
     """
 
     trial: str
@@ -45,6 +47,7 @@ class TrialResult:
     hours: float | None
     failure: str = ""
     error: str = ""
+    gallery: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +133,11 @@ def _no_artifact(run_id: str, name: str) -> None:
     del run_id, name
 
 
+def _no_folder(run_id: str, name: str, target: Path) -> bool:
+    del run_id, name, target
+    return False
+
+
 _Place = tuple[str, frozenset[tuple[str, str]]]
 """Experiment and levels."""
 
@@ -154,6 +162,8 @@ class StudyResults:
             and are never part of them.
         read_json, read_text: id of a trial's run and name of a file -> what that artifact holds,
             fetched now; None where there is none.
+        fetch_folder: id of a trial's run, name of an artifact folder and where to copy it, whole or
+            not at all -> whether there is one.
     """
 
     study: str
@@ -164,6 +174,7 @@ class StudyResults:
     imported: tuple[CellResult, ...] = ()
     read_json: Callable[[str, str], Any] = _no_artifact
     read_text: Callable[[str, str], str | None] = _no_artifact
+    fetch_folder: Callable[[str, str, Path], bool] = _no_folder
 
     def at(self, experiment: str, levels: Mapping[str, str]) -> CellResult | None:
         """Return the cell that holds a place, None if nothing was run for it."""

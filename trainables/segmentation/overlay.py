@@ -24,7 +24,7 @@ MAX_BYTES = 30_000
 """Of one picture: a report holds hundreds of them."""
 
 _BAND_PX = 4
-_COLOURS = (125, 61, 29, 13, 5)
+_COLOURS = (253, 125, 61, 29, 13, 5)
 """Of the picture, tried in turn until it is small enough; the outlines have three of their own."""
 
 # Okabe and Ito's blue and yellow; black on both sides keeps yellow visible on white.
@@ -69,7 +69,8 @@ def _sized(mask_hw: Bools, size: tuple[int, int]) -> Bools:
 
 def _encode(canvas: Image.Image, truth_hw: Bools, prediction_hw: Bools, colours: int) -> bytes:
     """Draw in a palette: the picture's colours are merged, those of the outlines never."""
-    merged = canvas.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # An octree takes a millisecond where a median cut takes 200, for about the same error.
+    merged = canvas.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     index_hw = np.array(merged)
     band_hw = _ring(truth_hw, 0, _BAND_PX)
     index_hw[_ring(prediction_hw, 0, _BAND_PX) & ~band_hw] = colours
@@ -77,7 +78,7 @@ def _encode(canvas: Image.Image, truth_hw: Bools, prediction_hw: Bools, colours:
     index_hw[_ring(prediction_hw, 1, _BAND_PX - 1)] = colours + 2
     palette = (merged.getpalette() or [])[: 3 * colours]
     palette += [0] * (3 * colours - len(palette))
-    drawn = Image.fromarray(index_hw, mode="P")
+    drawn = Image.frombytes("P", canvas.size, index_hw.tobytes())
     drawn.putpalette([*palette, *_BLACK, *_BLUE, *_YELLOW])
     file = io.BytesIO()
     drawn.save(file, format="PNG", optimize=True)
