@@ -27,8 +27,10 @@ export MLFLOW_DISABLE_TELEMETRY=true
 port=$((20000 + SLURM_JOB_ID % 10000))
 dashboard_port=$((30000 + SLURM_JOB_ID % 10000))
 agent_port=$((40000 + SLURM_JOB_ID % 10000))
-head="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"
-head_ip="$(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname -I | cut -d ' ' -f 1)"
+all="$(scontrol show hostnames "$SLURM_JOB_NODELIST")"
+head="${all%%$'\n'*}"
+addresses="$(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname -I)"
+head_ip="${addresses%% *}"
 
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" \
   "$ray" start --head --node-ip-address="$head_ip" --port="$port" \
