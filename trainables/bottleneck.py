@@ -8,10 +8,13 @@ from typing import ClassVar, Literal
 from trainables.concepts.choice import Choice
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
+from trainables.data.knobo_knowledge import prior_files, subject_of
+from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
 from trainables.head_training import HeadTraining
+from trainables.knowledge import Knowledge
 from trainables.models.card import RANDOM
 from trainables.models.text_pairs import check_text_pair
 from trainables.shift import check_shift
@@ -32,6 +35,8 @@ class Config:
             data set has, through a stem that is cut to them (see docs/models.md).
         resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
             side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
+        knowledge: which the grounding functions were learned from, and where the prior comes from;
+            None: they were learned from labels.
         concepts: how many there are at most.
         choice: 'top' takes those whose grounding function is the most accurate; 'random' draws,
             anew for every replicate.
@@ -59,6 +64,7 @@ class Config:
     image_size_px: int | None = None
     channels: Channels = "rgb"
     resize: Resize = "squash"
+    knowledge: Knowledge | None = field(default_factory=Knowledge)
     concepts: int = 150
     choice: Choice = "top"
     scores: Scores = "grounding"
@@ -86,6 +92,8 @@ class Config:
                 raise ConfigError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
         self._check_scores()
         self._check_residual()
+        if self.knowledge is None and self.prior_weight:
+            raise ConfigError("knowledge=None has no prior: set prior_weight=0")
 
     def _check_scores(self) -> None:
         if self.backbone.weights == RANDOM:
@@ -110,12 +118,17 @@ class Config:
         elif self.prior_weight:
             raise ConfigError("a bottleneck with a residual has no prior: set prior_weight=0")
 
+    def knowledge_files(self) -> tuple[KnowledgeFile, ...]:
+        """Return the file with the prior, where there is one."""
+        return prior_files(subject_of(self.data.name)) if self.prior_weight else ()
+
 
 def run(config: Config, context: Context) -> dict[str, float]:
     """Train, reporting every epoch; replicates return test metrics.
 
     Needs the artifacts of a ``grounding`` trial as the input ``grounding``. Leaves
-    ``bottleneck.json``: for each class its concepts by their weight.
+    ``bottleneck.json``, for each class its concepts by their weight, and
+    ``bottleneck.safetensors``: see :func:`trainables.concepts.bottleneck_files.load_bottleneck`.
 
     Raises:
         ConfigError: the input is missing or of other features; or a multilabel task.

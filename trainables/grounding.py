@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
+from trainables.data.knobo_knowledge import annotation_files, subject_of
+from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
+from trainables.knowledge import Knowledge
 
 _LEAST_EXAMPLES = 200
 
@@ -19,9 +22,10 @@ class Config:
     """One logistic regression per concept, as Yang et al. (NeurIPS 2024, section 4.3) fit them.
 
     Args:
-        data: pictures annotated with concepts: a multilabel set, whose classes are the concepts, or
-            one with findings. Its training pictures are used; of these up to 50 that show a
-            concept, and as many that do not, are held out to rank it by.
+        data: a corpus of findings, or a multilabel set. Its training pictures are used; of these
+            up to 50 that show a concept, and as many that do not, are held out to rank it by.
+        knowledge: which concepts there are, and which pictures show them; None: the classes of a
+            multilabel set, and its labels.
         image_size_px: side of the square input; the backbone card's own when None.
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
@@ -29,6 +33,8 @@ class Config:
             side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
         max_examples: the most pictures drawn for a concept.
         train_examples: the most that are fitted to.
+        least_held_out: a concept is left out when fewer would be held out on a side, which are a
+            tenth of the smaller one. The published 10 leave no concept of 100 reports.
         inverse_l2: weight of the data against the L2 penalty (C in scikit-learn).
     """
 
@@ -37,11 +43,13 @@ class Config:
 
     backbone: BackboneRef
     data: DataRef
+    knowledge: Knowledge | None = field(default_factory=Knowledge)
     image_size_px: int | None = None
     channels: Channels = "rgb"
     resize: Resize = "squash"
     max_examples: int = 10_000
     train_examples: int = 2_000
+    least_held_out: int = 10
     inverse_l2: float = 1.0
 
     def __post_init__(self) -> None:
@@ -56,8 +64,16 @@ class Config:
             )
         if self.train_examples < 2:
             raise ConfigError(f"train_examples must be >= 2, got {self.train_examples}")
+        if self.least_held_out < 1:
+            raise ConfigError(f"least_held_out must be >= 1, got {self.least_held_out}")
         if not self.inverse_l2 > 0:
             raise ConfigError(f"inverse_l2 must be > 0, got {self.inverse_l2}")
+
+    def knowledge_files(self) -> tuple[KnowledgeFile, ...]:
+        """Return the list of concepts, their annotations, and the pictures of reports."""
+        if self.knowledge is None:
+            return ()
+        return annotation_files(subject_of(self.data.name), self.knowledge)
 
 
 def run(config: Config, context: Context) -> dict[str, float]:
@@ -69,7 +85,7 @@ def run(config: Config, context: Context) -> dict[str, float]:
     Raises:
         DatasetError, WeightsError: something the config names is not here or damaged; or no concept
             has enough pictures.
-        ConfigError: the set is annotated with no concepts.
+        ConfigError: without knowledge, the set is not multilabel.
     """
     from trainables.analyses.grounded import fit_and_save
 

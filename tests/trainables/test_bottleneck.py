@@ -14,17 +14,19 @@ import torch
 from torch.nn import functional
 
 from trainables import bottleneck, grounding
+from trainables.concepts.bottleneck_files import load_bottleneck
 from trainables.concepts.grounding import Grounding
-from trainables.concepts.grounding_files import ReadFeatures, load_grounding, save_grounding
-from trainables.concepts.knowledge import annotated_concepts, answers_of
+from trainables.concepts.grounding_files import Origin, load_grounding, save_grounding
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
+from trainables.data.knobo_knowledge import priors_of
 from trainables.data.lesion_concepts import CONCEPTS
-from trainables.data.open import load_split, open_split
+from trainables.data.open import open_split
 from trainables.engine.inputs import eval_transform
 from trainables.errors import ConfigError, DatasetError, WeightsError
 from trainables.features import frozen_features
 from trainables.head_training import HeadTraining
+from trainables.knowledge import Knowledge
 from trainables.models.clip_text import create_clip_text
 
 CLIP = BackboneRef(card="clip_vit_b16_twin", weights="twin")
@@ -51,8 +53,8 @@ def trial(
     context = Context.local(folder, locations, seed=3)
     given = folder / "given"
     given.mkdir(parents=True, exist_ok=True)
-    read = ReadFeatures(backbone=changes.get("backbone", CLIP))
-    save_grounding(given, made_up(names), read)
+    origin = Origin(**{"backbone": CLIP, "knowledge": Knowledge(), **changes})
+    save_grounding(given, made_up(names), origin)
     context.inputs = {"grounding": given}
     return context
 
@@ -99,6 +101,63 @@ def test_written_weights_and_scores_make_the_written_logits(
     np.testing.assert_allclose(bias.numpy(), bias[:1].expand_as(bias).numpy(), atol=1e-4)
 
 
+def test_later_epochs_that_were_as_good_are_counted(
+    shared_locations: Locations, tmp_path: Path
+) -> None:
+    accuracies: list[float] = []
+    context = trial(tmp_path, shared_locations)
+    context.send = lambda _, metrics: accuracies.append(metrics["val/accuracy"])
+    training = HeadTraining(epochs=12, batch_size=8, lr=1e-1)
+    final = bottleneck.run(config(training=training), context)
+    best = accuracies.index(max(accuracies))
+    assert final["chosen/epoch"] == best + 1
+    assert final["chosen/ties"] == accuracies[best + 1 :].count(max(accuracies)) > 0
+
+
+@pytest.mark.parametrize("residual", ["none", "joint", "sequential"])
+@pytest.mark.parametrize("scores", ["grounding", "text"])
+def test_a_reloaded_bottleneck_predicts_as_the_trained_one(
+    residual: str, scores: str, shared_locations: Locations, tmp_path: Path
+) -> None:
+    context = trial(tmp_path, shared_locations)
+    columns = None if residual == "none" else 10
+    bottleneck.run(config(residual=residual, columns=columns, scores=scores), context)
+    loaded, origin = load_bottleneck(context.artifacts)
+    assert origin == Origin(backbone=CLIP, knowledge=Knowledge())
+
+    images = open_split(DATA, "test", context)
+    feats = frozen_features(CLIP, images, eval_transform(CLIP, DATA, None), context)
+    written = pq.read_table(context.artifacts / "predictions.parquet")["logits"].to_pylist()
+    torch.testing.assert_close(loaded.logits(feats), torch.tensor(written), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        loaded.probabilities(feats), torch.tensor(written).softmax(1), atol=1e-5, rtol=1e-5
+    )
+    # What is left beside the concepts: the bias, and what the residual adds.
+    rest = loaded.logits(feats) - loaded.contributions(feats).sum(dim=2) - loaded.bias_k
+    assert (rest.abs().max() < 1e-5) == (residual == "none")
+    weights = weights_of(context)
+    for k, name in enumerate(images.classes):
+        row = [weights[name][concept] for concept in loaded.scores.names]
+        torch.testing.assert_close(loaded.weight_kc[k], torch.tensor(row))
+
+
+def test_a_damaged_bottleneck_is_named(shared_locations: Locations, tmp_path: Path) -> None:
+    context = trial(tmp_path, shared_locations)
+    bottleneck.run(config(), context)
+    description = context.artifacts / "bottleneck.json"
+    content = json.loads(description.read_text())
+    description.write_text(json.dumps({**content, "concepts": content["concepts"][1:]}))
+    with pytest.raises(WeightsError, match="3 concepts, so 'score_weight_cd' must have the shape"):
+        load_bottleneck(context.artifacts)
+    description.write_text(json.dumps({k: v for k, v in content.items() if k != "origin"}))
+    with pytest.raises(WeightsError, match=r"no concept bottleneck.*'origin'"):
+        load_bottleneck(context.artifacts)
+    (context.artifacts / "bottleneck.safetensors").write_bytes(b"x" * 20)
+    description.write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match="no concept bottleneck"):
+        load_bottleneck(context.artifacts)
+
+
 def test_weights_are_written_the_strongest_first(
     shared_locations: Locations, tmp_path: Path
 ) -> None:
@@ -114,7 +173,7 @@ def test_a_heavy_prior_decides_the_signs(shared_locations: Locations, tmp_path: 
     data = DataRef(name="uwaterloo_twin", limit=16)
     training = HeadTraining(epochs=1, batch_size=8, lr=1.0)
     bottleneck.run(config(data=data, prior_weight=1e4, training=training), context)
-    answers = answers_of("uwaterloo_twin")
+    answers = priors_of("uwaterloo_twin", shared_locations)
     for name, row in weights_of(context).items():
         assert {concept for concept, weight in row.items() if weight > 0} == {
             concept for concept, answer in answers[name].items() if answer == "yes"
@@ -162,6 +221,7 @@ def test_a_sequential_bottleneck_does_not_move_and_a_joint_one_does(
         ({"residual_l2": 0.1}, "residual"),
         ({"residual": "joint", "columns": 0}, "columns"),
         ({"prior_weight": -1.0}, "prior_weight"),
+        ({"prior_weight": 1.0, "knowledge": None}, "prior_weight=0"),
         ({"text": BackboneRef(card="minilm_twin", weights="twin")}, "scores=text"),
         (
             {"scores": "text", "backbone": BackboneRef(card="resnet18_twin", weights="twin")},
@@ -176,12 +236,24 @@ def test_settings_that_contradict_each_other_are_refused(
         config(**values)
 
 
-def test_grounding_of_another_backbone_is_refused(
-    shared_locations: Locations, tmp_path: Path
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"backbone": dataclasses.replace(CLIP, card="openclip_vit_b16_twin")},
+            "openclip_vit_b16_twin",
+        ),
+        ({"clip": "ab12"}, "ab12"),
+        ({"knowledge": Knowledge(source="prompt")}, "prompt"),
+        ({"knowledge": Knowledge(annotator="gpt4")}, "gpt4"),
+        ({"knowledge": None}, "knowledge=None"),
+    ],
+)
+def test_grounding_of_another_origin_is_refused(
+    change: dict[str, Any], message: str, shared_locations: Locations, tmp_path: Path
 ) -> None:
-    other = dataclasses.replace(CLIP, card="openclip_vit_b16_twin")
-    with pytest.raises(ConfigError, match="openclip_vit_b16_twin"):
-        bottleneck.run(config(), trial(tmp_path, shared_locations, backbone=other))
+    with pytest.raises(ConfigError, match=f"{message}.*both cells need the same"):
+        bottleneck.run(config(), trial(tmp_path, shared_locations, **change))
 
 
 def test_a_missing_or_damaged_input_is_named(shared_locations: Locations, tmp_path: Path) -> None:
@@ -199,44 +271,32 @@ def test_a_missing_or_damaged_input_is_named(shared_locations: Locations, tmp_pa
 
 
 def test_classes_without_a_prior_are_refused(shared_locations: Locations, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="prior_weight=0"):
+    with pytest.raises(DatasetError, match="nothing is known of the concepts of 'ddsm_twin'"):
         bottleneck.run(config(prior_weight=1.0), trial(tmp_path, shared_locations))
 
 
 def test_grounding_functions_are_read_as_written(tmp_path: Path) -> None:
     written = made_up(CHEXPERT)
-    features = ReadFeatures(backbone=CLIP, clip="ab12")
-    save_grounding(tmp_path, written, features)
+    origin = Origin(backbone=CLIP, clip="ab12", knowledge=Knowledge(reports=100))
+    save_grounding(tmp_path, written, origin)
     read, found = load_grounding(tmp_path)
-    assert found == features
+    assert found == origin
     assert read.names == written.names
     for name in ("weight_cd", "bias_c", "train_accuracy_c", "val_accuracy_c"):
         assert torch.equal(getattr(read, name), getattr(written, name))
 
 
-def test_findings_of_generated_lesions_annotate_their_concepts(
-    shared_locations: Locations,
-) -> None:
-    images = load_split(DataRef(name="lesion_findings_twin", limit=40), "train", shared_locations)
-    found = annotated_concepts(images)
-    assert list(found) == [concept.question for concept in CONCEPTS]
-    for concept in CONCEPTS:
-        shown = [row for row in range(40) if concept.finding in images.captions_of(row)]
-        assert found[concept.question].positive == shown
-        assert len(found[concept.question].negative) == 40 - len(shown)
-
-
 def test_sets_without_concepts_are_refused(shared_locations: Locations, tmp_path: Path) -> None:
-    asked = grounding.Config(backbone=CLIP, data=DATA)
-    with pytest.raises(ConfigError, match="no concepts"):
+    asked = grounding.Config(backbone=CLIP, data=DATA, knowledge=None)
+    with pytest.raises(ConfigError, match="'ddsm_twin' is not a multilabel set"):
         grounding.run(asked, Context.local(tmp_path, shared_locations))
 
 
 def test_a_set_too_small_for_any_concept_is_refused(
     shared_locations: Locations, tmp_path: Path
 ) -> None:
-    asked = grounding.Config(backbone=CLIP, data=DataRef(name="chexpert_twin", limit=50))
-    with pytest.raises(DatasetError, match=r"limit"):
+    asked = grounding.Config(backbone=CLIP, data=DataRef(name="chest_findings_twin", limit=50))
+    with pytest.raises(DatasetError, match=r"shown by 100 training pictures.*data\.limit"):
         grounding.run(asked, Context.local(tmp_path, shared_locations))
 
 
@@ -245,6 +305,7 @@ def test_a_set_too_small_for_any_concept_is_refused(
     [
         ({"max_examples": 199}, "max_examples"),
         ({"train_examples": 1}, "train_examples"),
+        ({"least_held_out": 0}, "least_held_out"),
         ({"inverse_l2": 0.0}, "inverse_l2"),
         ({"image_size_px": 0}, "image_size_px"),
     ],

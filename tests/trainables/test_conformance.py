@@ -43,6 +43,7 @@ from trainables.data.augmentation import Augmentation
 from trainables.engine.config import OptimizerConfig, ScheduleConfig
 from trainables.generalisation.config import MethodConfig
 from trainables.head_training import HeadTraining
+from trainables.knowledge import Knowledge
 from trainables.models.head_config import HeadConfig
 from trainables.registry import TRAINABLES
 
@@ -67,6 +68,7 @@ GROUNDED = {
     "grounding": grounding.Config(
         backbone=TWIN,
         data=DataRef(name="chexpert_twin"),
+        knowledge=None,
         image_size_px=40,
         train_examples=100,
     )
@@ -199,7 +201,9 @@ CASES = {
         steps=3,
         inputs={
             "grounding": dataclasses.replace(
-                GROUNDED["grounding"], data=DataRef(name="lesion_findings_twin")
+                GROUNDED["grounding"],
+                data=DataRef(name="lesion_findings_twin"),
+                knowledge=Knowledge(),
             )
         },
     ),
@@ -209,6 +213,7 @@ CASES = {
             data=DATA,
             shift_domains=("camera_1",),
             image_size_px=40,
+            knowledge=None,
             concepts=3,
             choice="random",
             prior_weight=0.0,

@@ -49,7 +49,7 @@ def test_the_first_of_the_best_epochs_of_plain_adam_is_kept(
     context.send = lambda _step, metrics: heard.append(metrics["val/accuracy"])
     head = LinearHead(4, 3, seed=5)
     start = {name: tensor.clone() for name, tensor in head.state_dict().items()}
-    logits = train_head(head, train, val, "multiclass", training.fit_config(), context)
+    logits, _ = train_head(head, train, val, "multiclass", training.fit_config(), context)
 
     plain = nn.Linear(4, 3)
     plain.load_state_dict(start)

@@ -13,17 +13,18 @@ from torch.nn import functional
 
 from trainables.analyses.frozen import FrozenTask
 from trainables.analyses.head_training import Cases, train_head
+from trainables.concepts.bottleneck_files import save_bottleneck
+from trainables.concepts.bottleneck_model import Bottleneck, ConceptScores
 from trainables.concepts.choice import DRAW_SEED, choose_concepts, drawn_columns
 from trainables.concepts.grounding import Grounding
-from trainables.concepts.grounding_files import ReadFeatures, load_grounding
+from trainables.concepts.grounding_files import Origin, load_grounding
 from trainables.concepts.knobo_head import KnoboHead
-from trainables.concepts.knowledge import answers_of
 from trainables.concepts.pcbm import PcbmHead, fit_sparse
 from trainables.concepts.prior import prior_matrix
 from trainables.config import seed_from
 from trainables.context import Context
-from trainables.data.atomic_file import write_json
 from trainables.data.image_set import ImageSet
+from trainables.data.knobo_knowledge import priors_of
 from trainables.data.open import open_split
 from trainables.errors import ConfigError
 
@@ -40,55 +41,61 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     if task.train.task != "multiclass":
         raise ConfigError(f"'{config.data.name}' is multilabel: concepts tell classes apart")
     reader = _reader(config, task)
+    # Before features are computed, which takes longer than finding a file wrong.
+    prior_kc = _prior(config, task, reader.scores.names)
 
     def cases(images: ImageSet) -> Cases:
         return Cases(reader.read(task.feats(images)), images.labels)
 
     train, val = cases(task.train), cases(open_split(config.data, "val", context))
-    head = _head(config, task, reader, train)
-    logits = train_head(
+    head = _head(config, context, reader, train, prior_kc)
+    trained = train_head(
         head, train, val, "multiclass", config.training.fit_config(), context, head.penalty
     )
     if not context.final:
         return {}
-    metrics = task.test(lambda feats_nd: logits(reader.read(feats_nd)))
+    metrics = task.test(lambda feats_nd: trained.logits(reader.read(feats_nd)))
     if context.is_main:
-        _write_weights(head, task.train.classes, reader.grounding.names, context)
-    return metrics
+        bottleneck = _as_bottleneck(head, reader, task.train.classes)
+        save_bottleneck(context.artifacts, bottleneck, _origin(config, task))
+    return metrics | trained.chosen()
 
 
 class _Reader(NamedTuple):
-    """From features to what the head reads: concept scores, then columns of the feature.
+    """From features to what the head reads: concept scores, then columns of the feature."""
 
-    Args:
-        text_cd: the concepts' words as vectors of length one, where these make the scores.
-    """
-
-    grounding: Grounding
-    text_cd: Tensor | None
+    scores: ConceptScores
     columns: list[int] | None
 
     def read(self, feats_nd: Tensor) -> Tensor:
-        unit_nd = functional.normalize(feats_nd, dim=1)
-        if self.text_cd is None:
-            scores_nc = self.grounding.probabilities(feats_nd)
-        else:
-            scores_nc = unit_nd @ self.text_cd.T
+        scores_nc = self.scores.of(feats_nd)
         if self.columns is None:
             return scores_nc
+        unit_nd = functional.normalize(feats_nd, dim=1)
         return torch.cat([scores_nc, unit_nd[:, self.columns]], dim=1)
 
 
 def _reader(config: Config, task: FrozenTask) -> _Reader:
     grounding = _chosen_grounding(config, task)
-    text_cd = None
+    weight_cd, bias_c = grounding.weight_cd, grounding.bias_c
     if config.scores == "text":
-        text_cd = task.tower.text_vectors(config.text, grounding.names)
+        weight_cd = task.tower.text_vectors(config.text, grounding.names)
+        bias_c = torch.zeros(len(weight_cd))
+    scores = ConceptScores(
+        names=grounding.names,
+        weight_cd=weight_cd,
+        bias_c=bias_c,
+        probable=config.scores == "grounding",
+    )
     columns = None
     if config.residual != "none":
-        width, seed = grounding.weight_cd.shape[1], DRAW_SEED + task.context.replicate
+        width, seed = weight_cd.shape[1], DRAW_SEED + task.context.replicate
         columns = drawn_columns(width, config.columns or width, seed)
-    return _Reader(grounding, text_cd, columns)
+    return _Reader(scores, columns)
+
+
+def _origin(config: Config, task: FrozenTask) -> Origin:
+    return Origin(backbone=config.backbone, clip=task.tower.clip, knowledge=config.knowledge)
 
 
 def _chosen_grounding(config: Config, task: FrozenTask) -> Grounding:
@@ -99,12 +106,12 @@ def _chosen_grounding(config: Config, task: FrozenTask) -> Grounding:
             f"needs={{'{INPUT}': CellRef.of(...)}} of a cell of the trainable 'grounding'"
         )
     folder = context.inputs[INPUT]
-    grounding, read = load_grounding(folder)
-    own = ReadFeatures(backbone=config.backbone, clip=task.tower.clip)
-    if read != own:
+    grounding, origin = load_grounding(folder)
+    own = _origin(config, task)
+    if origin != own:
         raise ConfigError(
-            f"the grounding functions in {folder} read features of {read}, this trial has those of "
-            f"{own}: both cells need the same backbone, weights and input 'clip'"
+            f"the grounding functions in {folder} were learned from {origin}, this trial has "
+            f"{own}: both cells need the same backbone, weights, input 'clip' and knowledge"
         )
     names = choose_concepts(
         grounding.names,
@@ -116,36 +123,46 @@ def _chosen_grounding(config: Config, task: FrozenTask) -> Grounding:
     return grounding.of(names)
 
 
-def _head(config: Config, task: FrozenTask, reader: _Reader, train: Cases) -> KnoboHead | PcbmHead:
-    classes, concepts = task.train.classes, reader.grounding.names
-    seed = seed_from(task.context.seed, "head")
+def _prior(config: Config, task: FrozenTask, concepts: tuple[str, ...]) -> Tensor:
+    classes = task.train.classes
+    if not config.prior_weight:
+        return torch.zeros(len(classes), len(concepts))
+    priors = priors_of(config.data.name, task.context.locations)
+    return prior_matrix(priors, classes, concepts)
+
+
+def _head(
+    config: Config, context: Context, reader: _Reader, train: Cases, prior_kc: Tensor
+) -> KnoboHead | PcbmHead:
+    classes, concepts = prior_kc.shape
+    seed = seed_from(context.seed, "head")
     if reader.columns is None:
-        prior_kc = torch.zeros(len(classes), len(concepts))
-        if config.prior_weight:
-            prior_kc = prior_matrix(answers_of(config.data.name), classes, concepts)
-        return KnoboHead(prior_kc.to(task.context.device), config.prior_weight, seed)
+        return KnoboHead(prior_kc.to(context.device), config.prior_weight, seed)
     sparse = None
     if config.residual == "sequential":
-        sparse = fit_sparse(train.x_nd[:, : len(concepts)], train.labels, seed)
+        sparse = fit_sparse(train.x_nd[:, :concepts], train.labels, seed)
     return PcbmHead(
-        len(concepts),
+        concepts,
         len(reader.columns),
-        len(classes),
+        classes,
         sparse=sparse,
         residual_l2=config.residual_l2,
         seed=seed,
     )
 
 
-def _write_weights(
-    head: KnoboHead | PcbmHead,
-    classes: tuple[str, ...],
-    concepts: tuple[str, ...],
-    context: Context,
-) -> None:
-    """Write what speaks for each class, the strongest first."""
-    by_class = {}
-    for name, weight_c in zip(classes, head.concept_weight_kc.tolist(), strict=True):
-        ranked = sorted(zip(concepts, weight_c, strict=True), key=lambda pair: -pair[1])
-        by_class[name] = [{"concept": concept, "weight": weight} for concept, weight in ranked]
-    write_json(context.artifacts / "bottleneck.json", {"classes": by_class})
+def _as_bottleneck(
+    head: KnoboHead | PcbmHead, reader: _Reader, classes: tuple[str, ...]
+) -> Bottleneck:
+    if isinstance(head, KnoboHead):
+        weight_kc, bias_k = head.weight.detach(), head.bias.detach()
+        return Bottleneck(classes=classes, scores=reader.scores, weight_kc=weight_kc, bias_k=bias_k)
+    residual_kd = torch.zeros(len(classes), reader.scores.weight_cd.shape[1])
+    residual_kd[:, reader.columns] = head.residual.weight.detach()
+    return Bottleneck(
+        classes=classes,
+        scores=reader.scores,
+        weight_kc=head.bottleneck.weight.detach(),
+        bias_k=(head.bottleneck.bias + head.residual.bias).detach(),
+        residual_kd=residual_kd,
+    )

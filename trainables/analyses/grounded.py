@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainables.analyses.tower import open_tower
 from trainables.concepts.grounding import Grounding, fit_grounding
-from trainables.concepts.grounding_files import ReadFeatures, save_grounding
+from trainables.concepts.grounding_files import Origin, save_grounding
 from trainables.concepts.knowledge import annotated_concepts
 from trainables.concepts.samples import sample_concepts
 from trainables.context import Context, State
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 def fit_and_save(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.grounding.run` promises."""
     train = open_split(config.data, "train", context)
-    concepts = annotated_concepts(train)
+    concepts = annotated_concepts(train, config.knowledge, context.locations)
     found = context.resume()
     grounding = _restored(found[1]) if found else _fit_and_report(config, train, concepts, context)
     if not context.final:
         return {}
     if context.is_main:
-        save_grounding(context.artifacts, grounding, _read_features(config, context))
+        save_grounding(context.artifacts, grounding, _origin(config, context))
     learned = len(grounding.names)
     return {
         "concepts": float(learned),
@@ -42,7 +42,11 @@ def _fit_and_report(
     config: Config, train: ImageSet, concepts: Mapping[str, AnnotatedPictures], context: Context
 ) -> Grounding:
     samples = sample_concepts(
-        concepts, config.data.name, config.max_examples, config.train_examples
+        concepts,
+        config.data.name,
+        config.max_examples,
+        config.train_examples,
+        config.least_held_out,
     )
     feats_nd = open_tower(config, context, config.resize).feats(train)
     started = time.perf_counter()
@@ -56,9 +60,9 @@ def _fit_and_report(
     return grounding
 
 
-def _read_features(config: Config, context: Context) -> ReadFeatures:
+def _origin(config: Config, context: Context) -> Origin:
     tower = open_tower(config, context, config.resize)
-    return ReadFeatures(backbone=config.backbone, clip=tower.clip)
+    return Origin(backbone=config.backbone, clip=tower.clip, knowledge=config.knowledge)
 
 
 def _state(grounding: Grounding) -> State:

@@ -16,6 +16,7 @@ from trainables.context import Context
 from trainables.data.card import Task
 from trainables.engine.config import FitConfig
 from trainables.engine.loop import Training, fit
+from trainables.engine.selection import Best
 from trainables.engine.supervised import classification_loss
 from trainables.metrics.classification import classification_metrics
 
@@ -27,6 +28,21 @@ class Cases(NamedTuple):
     labels: NDArray[Any]
 
 
+class TrainedHead(NamedTuple):
+    """A module at its best epoch.
+
+    Args:
+        logits: x_nd -> logits_nk, on the CPU.
+    """
+
+    logits: Callable[[Tensor], Tensor]
+    best: Best
+
+    def chosen(self) -> dict[str, float]:
+        """Return which epoch was chosen, and how many later ones were as good."""
+        return {"chosen/epoch": float(self.best.epoch), "chosen/ties": float(self.best.ties)}
+
+
 def train_head(
     head: nn.Module,
     train: Cases,
@@ -35,8 +51,8 @@ def train_head(
     config: FitConfig,
     context: Context,
     penalty: Callable[[], Tensor] | None = None,
-) -> Callable[[Tensor], Tensor]:
-    """Train in place, report every epoch; return x_nd -> logits_nk of the best epoch, on the CPU.
+) -> TrainedHead:
+    """Train in place, report every epoch; the module ends at its best epoch, on the CPU.
 
     Args:
         penalty: what is added to the cross-entropy.
@@ -63,9 +79,9 @@ def train_head(
     training: Training[tuple[Tensor, Tensor]] = Training(
         cases=len(x_nd), batches=batches, loss=loss, evaluate=evaluate
     )
-    fit(head, training, config, context)
+    best = fit(head, training, config, context)
     head.cpu()
-    return lambda x_nd: _scores(head, x_nd)
+    return TrainedHead(lambda x_nd: _scores(head, x_nd), best)
 
 
 @torch.no_grad()

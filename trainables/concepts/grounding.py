@@ -74,7 +74,7 @@ def fit_grounding(
         samples: at least one concept.
         inverse_l2: scikit-learn's C: the weight of the data against the penalty.
     """
-    unit_nd = functional.normalize(feats_nd, dim=1).double().numpy()
+    unit_nd = functional.normalize(feats_nd, dim=1).numpy()
     # See trainables.analyses.logistic: NumPy's threads would fight over small products.
     with threadpool_limits(torch.get_num_threads()), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -93,10 +93,12 @@ def _fit(unit_nd: Any, sample: ConceptSample, inverse_l2: float) -> tuple[Any, f
     train, train_labels = _rows(sample.train_positive, sample.train_negative)
     val, val_labels = _rows(sample.val_positive, sample.val_negative)
     model = LogisticRegression(C=inverse_l2, max_iter=_MAX_ITER)
-    model.fit(unit_nd[train], train_labels)
+    # Of a corpus only these few rows are needed in double precision.
+    train_nd, val_nd = unit_nd[train].astype(np.float64), unit_nd[val].astype(np.float64)
+    model.fit(train_nd, train_labels)
     accuracies = (
-        float(model.score(unit_nd[train], train_labels)),
-        float(model.score(unit_nd[val], val_labels)),
+        float(model.score(train_nd, train_labels)),
+        float(model.score(val_nd, val_labels)),
     )
     return model.coef_[0], float(model.intercept_[0]), *accuracies
 

@@ -14,6 +14,7 @@ from trainables.concepts.grounding import Grounding
 from trainables.config import BackboneRef, canonical, from_mapping
 from trainables.data.atomic_file import replace_file, write_json
 from trainables.errors import ConfigError, WeightsError
+from trainables.knowledge import Knowledge
 
 _TENSORS = "grounding.safetensors"
 _DESCRIPTION = "grounding.json"
@@ -21,26 +22,29 @@ _ARRAYS = tuple(field.name for field in fields(Grounding) if field.name != "name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReadFeatures:
-    """Whose features grounding functions read.
+class Origin:
+    """What grounding functions were learned from.
 
     Args:
+        backbone: whose features they read.
         clip: sha256 of the towers that stood in for the backbone's own weights; empty: none did.
+        knowledge: None: the labels of a multilabel set.
     """
 
     backbone: BackboneRef
     clip: str = ""
+    knowledge: Knowledge | None
 
 
-def save_grounding(folder: Path, grounding: Grounding, features: ReadFeatures) -> None:
+def save_grounding(folder: Path, grounding: Grounding, origin: Origin) -> None:
     """Write both files."""
     tensors = {name: getattr(grounding, name).contiguous() for name in _ARRAYS}
     replace_file(folder / _TENSORS, lambda temporary: save_file(tensors, temporary))
-    content = {"concepts": list(grounding.names), "features": canonical(features)}
+    content = {"concepts": list(grounding.names), "origin": canonical(origin)}
     write_json(folder / _DESCRIPTION, content)
 
 
-def load_grounding(folder: Path) -> tuple[Grounding, ReadFeatures]:
+def load_grounding(folder: Path) -> tuple[Grounding, Origin]:
     """Read what :func:`save_grounding` wrote.
 
     Raises:
@@ -49,7 +53,7 @@ def load_grounding(folder: Path) -> tuple[Grounding, ReadFeatures]:
     path = folder / _DESCRIPTION
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        features = from_mapping(ReadFeatures, content["features"])
+        origin = from_mapping(Origin, content["origin"])
         tensors = load_file(folder / _TENSORS)
         grounding = Grounding(names=tuple(content["concepts"]), **tensors)
     except (OSError, ValueError, KeyError, TypeError, ConfigError, SafetensorError) as error:
@@ -57,4 +61,4 @@ def load_grounding(folder: Path) -> tuple[Grounding, ReadFeatures]:
     rows = {name: len(getattr(grounding, name)) for name in _ARRAYS}
     if set(rows.values()) != {len(grounding.names)}:
         raise WeightsError(f"{path} lists {len(grounding.names)} concepts, its tensors have {rows}")
-    return grounding, features
+    return grounding, origin

@@ -34,8 +34,3 @@ class KnoboHead(LinearHead):
     def penalty(self) -> Tensor:
         """Return what is added to the cross-entropy."""
         return self.prior_weight * prior_loss(self.weight, self.prior_kc)
-
-    @property
-    def concept_weight_kc(self) -> Tensor:
-        """How much each concept speaks for each class."""
-        return self.weight.detach()

@@ -1,57 +1,53 @@
-"""What a data set knows of concepts: which pictures show them, and which classes do."""
+"""Which pictures of a set show each concept."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from trainables.concepts.prior import Answers
-from trainables.data import lesion_twin
+from trainables.concepts.twin_annotations import annotate_twin
+from trainables.context import Locations
 from trainables.data.concepts import AnnotatedPictures
 from trainables.data.image_set import ImageSet
-from trainables.data.lesion_concepts import CONCEPTS, answers
-from trainables.errors import ConfigError, DatasetError
+from trainables.data.knobo_knowledge import annotations_of, concepts_of, modality_of, subject_of
+from trainables.errors import ConfigError
+from trainables.knowledge import Knowledge
 
 
-def annotated_concepts(images: ImageSet) -> dict[str, AnnotatedPictures]:
-    """Return the pictures of every concept that a set is annotated with.
+def annotated_concepts(
+    images: ImageSet, knowledge: Knowledge | None, locations: Locations
+) -> dict[str, AnnotatedPictures]:
+    """Return the pictures of every concept, in the order of their list.
 
-    The concepts of a multilabel set are its classes; those of generated lesions are asked of their
-    findings.
+    Args:
+        knowledge: None: the concepts are the classes of a multilabel set.
 
     Raises:
-        ConfigError: the set is annotated with none.
+        ConfigError: without knowledge, the set is not multilabel.
+        DatasetError: nothing is known of the set's concepts, or a file is not here or wrong.
     """
-    if images.task == "multilabel" and images.classes:
-        shown_cn = images.labels.T == 1
-        return {
-            name: _rows(shown_n) for name, shown_n in zip(images.classes, shown_cn, strict=True)
-        }
-    if images.name != lesion_twin.CORPUS:
+    if knowledge is None:
+        return _labelled(images)
+    subject = subject_of(images.name)
+    names = concepts_of(subject, knowledge.source, locations)
+    modality = modality_of(subject)
+    if modality is None:
+        return annotate_twin(images, subject, names, knowledge)
+    found = annotations_of(modality, images.ids.tolist(), knowledge, locations)
+    # A question that nobody answered is learned from nothing, and left out as too rare.
+    nothing = AnnotatedPictures(positive=[], negative=[])
+    return {name: found.get(name, nothing) for name in names}
+
+
+def _labelled(images: ImageSet) -> dict[str, AnnotatedPictures]:
+    if images.task != "multilabel" or not images.classes:
         raise ConfigError(
-            f"'{images.name}' is annotated with no concepts: take a multilabel set, whose classes "
-            f"are the concepts, or '{lesion_twin.CORPUS}'"
+            f"knowledge=None takes concepts from labels, and '{images.name}' is not a multilabel "
+            "set: name a source of knowledge"
         )
-    said = [set(images.captions_of(row)) for row in range(len(images))]
     return {
-        concept.question: _rows(np.array([concept.finding in findings for findings in said]))
-        for concept in CONCEPTS
-    }
-
-
-def answers_of(name: str) -> Answers:
-    """Return the priors of a data set's classes.
-
-    Raises:
-        DatasetError: there are none.
-    """
-    if name not in lesion_twin.PARAMETERS:
-        raise DatasetError(
-            f"no priors are known of the classes of '{name}': set prior_weight=0 to train without"
+        name: AnnotatedPictures(
+            positive=np.flatnonzero(images.labels[:, column] == 1).tolist(),
+            negative=np.flatnonzero(images.labels[:, column] != 1).tolist(),
         )
-    return answers(lesion_twin.PARAMETERS[name].classes)
-
-
-def _rows(shown_n: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> AnnotatedPictures:
-    return AnnotatedPictures(
-        positive=np.flatnonzero(shown_n).tolist(), negative=np.flatnonzero(~shown_n).tolist()
-    )
+        for column, name in enumerate(images.classes)
+    }

@@ -63,11 +63,6 @@ class PcbmHead(nn.Module):
         """Return what is added to the cross-entropy."""
         return self.residual_l2 * self.residual.weight.square().mean()
 
-    @property
-    def concept_weight_kc(self) -> Tensor:
-        """How much each concept speaks for each class."""
-        return self.bottleneck.weight.detach()
-
 
 def fit_sparse(scores_nc: Tensor, labels_n: NDArray[Any], seed: int) -> tuple[Tensor, Tensor]:
     """Fit a sparse bottleneck, one class against the others; return weight_kc and bias_k."""

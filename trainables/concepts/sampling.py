@@ -14,7 +14,9 @@ import numpy as np
 
 _SEED = 0
 _MOST_HELD_OUT = 50  # pictures of each side
-_LEAST_HELD_OUT = 10  # a concept with fewer is not judged, so not learned either
+
+LEAST_HELD_OUT = 10
+"""Of each side; a concept with fewer is not judged, so not learned either."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,18 +35,23 @@ class ConceptSample:
 
 
 def sample_concept(
-    positives: Sequence[int], negatives: Sequence[int], max_examples: int, train_examples: int
+    positives: Sequence[int],
+    negatives: Sequence[int],
+    max_examples: int,
+    train_examples: int,
+    least_held_out: int = LEAST_HELD_OUT,
 ) -> ConceptSample | None:
-    """Draw the pictures of one concept; None when a side has too few to hold any out (100).
+    """Draw the pictures of one concept; None when a side has too few to hold enough out.
 
     Args:
         positives, negatives: rows of all annotated pictures, in the order of the annotations.
         max_examples: the most pictures of both sides together.
         train_examples: the most pictures to fit to, of both sides together.
+        least_held_out: of each side; a tenth of the smaller one is held out, 50 at most.
     """
     positive, negative = _capped(positives, negatives, max_examples)
     held_out = min(min(len(positive), len(negative)) // 10, _MOST_HELD_OUT)
-    if held_out < _LEAST_HELD_OUT:
+    if held_out < least_held_out:
         return None
     val_positive, train_positive = _split(positive, held_out)
     val_negative, train_negative = _split(negative, held_out)

@@ -62,21 +62,26 @@ def subject_of(name: str) -> Subject:
     )
 
 
+def modality_of(subject: Subject) -> Modality | None:
+    """Return which released files are about a subject; None for a twin, which has none."""
+    return _RELEASED.get(subject)
+
+
 def concept_files(subject: Subject, source: Source) -> tuple[KnowledgeFile, ...]:
     """Return the file with the list of a source; none of a twin's."""
-    modality = _RELEASED.get(subject)
+    modality = modality_of(subject)
     return () if modality is None else (_list(modality, source),)
 
 
 def prior_files(subject: Subject) -> tuple[KnowledgeFile, ...]:
     """Return the file with the priors; none of a twin's."""
-    modality = _RELEASED.get(subject)
+    modality = modality_of(subject)
     return () if modality is None else (_priors(modality),)
 
 
 def annotation_files(subject: Subject, knowledge: Knowledge) -> tuple[KnowledgeFile, ...]:
     """Return what concepts are learned from: list, annotations, metadata; none of a twin's."""
-    modality = _RELEASED.get(subject)
+    modality = modality_of(subject)
     if modality is None:
         return ()
     return (
@@ -92,7 +97,7 @@ def concepts_of(subject: Subject, source: Source, locations: Locations) -> tuple
     Raises:
         DatasetError: the file is not here or wrong.
     """
-    modality = _RELEASED.get(subject)
+    modality = modality_of(subject)
     if modality is None:
         return knobo_twin_knowledge.questions(subject, source)
     return read_concepts(_list(modality, source).find(locations))
@@ -105,7 +110,7 @@ def priors_of(name: str, locations: Locations) -> dict[str, dict[str, str]]:
         DatasetError: nothing is known of the set, or the file is not here or wrong.
     """
     subject = subject_of(name)
-    modality = _RELEASED.get(subject)
+    modality = modality_of(subject)
     if modality is None:
         return knobo_twin_knowledge.priors(name)
     return read_priors(_priors(modality).find(locations))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
@@ -132,7 +132,7 @@ class _Run(Generic[BatchT]):
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
             "stopping": self.stopping.state_dict(),
-            "best": {name: getattr(self.best, name) for name in ("value", "epoch", "model")},
+            "best": {f.name: getattr(self.best, f.name) for f in fields(self.best)},
         }
 
     def epoch(self, epoch: int) -> None:
@@ -190,6 +190,8 @@ class _Run(Generic[BatchT]):
         self.schedule.observe(value, metrics.get("val/loss", float("nan")))
         if self.best is None or value > self.best.value:
             self.best = Best(value=value, epoch=epoch, model=snapshot(self.model))
+        elif value == self.best.value:
+            self.best.ties += 1
         if self.best_of_epoch is None or value > self.best_of_epoch.value:
             self.best_of_epoch = _Validation(value, metrics)
         self.validation_s += time.perf_counter() - started

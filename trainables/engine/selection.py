@@ -24,12 +24,14 @@ from trainables.errors import ConfigError, did_you_mean
 class Best:
     """The state that validation likes best so far, on the CPU; epoch 0 is the initial one.
 
-    Its value is what validations are compared by, see :func:`selection_value`.
+    Its value is what validations are compared by, see :func:`selection_value`. ``ties`` counts the
+    later validations that were as good: on a small validation split many are.
     """
 
     value: float
     epoch: int
     model: State
+    ties: int = 0
 
 
 def selection_value(metrics: Mapping[str, float], name: str, selection: Selection) -> float:

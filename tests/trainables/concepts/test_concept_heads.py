@@ -92,7 +92,7 @@ def test_a_bottleneck_that_was_fitted_before_stays() -> None:
         "residual.weight",
         "residual.bias",
     ]
-    assert head.concept_weight_kc.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert head.bottleneck.weight.tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
