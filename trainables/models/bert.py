@@ -1,4 +1,4 @@
-"""Build BERT encoders from their cards, load published files strictly, make twins.
+"""Build encoders of BERT's kind from their cards, load published files strictly, make twins.
 
 Axes: n texts, t tokens, d width.
 """
@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel, BertTokenizer
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    MPNetConfig,
+    MPNetModel,
+    MPNetTokenizer,
+)
 
 from trainables.config import seed_from
 from trainables.errors import WeightsError
@@ -19,7 +26,11 @@ from trainables.models.checkpoints import load_strictly, read_published
 from trainables.models.seeding import seeded
 from trainables.models.text_cards import TextCard
 
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_SPECIAL = {
+    "bert": ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    # Padding must be the second: MPNet counts positions from there.
+    "mpnet": ("<s>", "<pad>", "</s>", "[UNK]", "<mask>"),
+}
 _BERT = "bert."
 _TRANSFORMER = "transformer."
 # The names that TensorFlow's norms have in files converted early on.
@@ -34,10 +45,9 @@ class BertEncoder(nn.Module):
         sizes = dict(card.bert)
         if vocabulary_size is not None:
             sizes["vocab_size"] = vocabulary_size
-        config = BertConfig(**sizes)
         self.card = card
-        self.transformer: Any = BertModel(config, add_pooling_layer=card.pooling == "pooler")
-        self.proj = _projection(config.hidden_size, card.projection)
+        self.transformer: Any = _transformer(card, sizes)
+        self.proj = _projection(self.transformer.config.hidden_size, card.projection)
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Return the vectors, (n, dim), of any length, of what a tokenizer gives."""
@@ -58,6 +68,18 @@ class BertEncoder(nn.Module):
             return projected_nd
         real_nt1 = mask_nt.unsqueeze(-1).to(last_ntd.dtype)
         return (last_ntd * real_nt1).sum(dim=1) / real_nt1.sum(dim=1)
+
+
+def _transformer(card: TextCard, sizes: dict[str, Any]) -> nn.Module:
+    pooler = card.pooling == "pooler"
+    if card.family == "mpnet":
+        return MPNetModel(MPNetConfig(**sizes), add_pooling_layer=pooler)
+    return BertModel(BertConfig(**sizes), add_pooling_layer=pooler)
+
+
+def _tokenizer(card: TextCard, vocabulary: str | dict[str, int]) -> Any:
+    kind = MPNetTokenizer if card.family == "mpnet" else BertTokenizer
+    return kind(vocab=vocabulary, do_lower_case=card.lowercase)
 
 
 def _projection(width: int, widths: tuple[int, ...]) -> nn.Module:
@@ -84,8 +106,7 @@ def load_bert(card: TextCard, source: WeightsSource, path: Path) -> tuple[Any, B
             f"what the pooler gives. Replace it by the file of: {source.where}"
         )
     load_strictly(encoder, state, card, path)
-    vocabulary = str(path.parent / "vocab.txt")
-    return BertTokenizer(vocab=vocabulary, do_lower_case=card.lowercase), encoder
+    return _tokenizer(card, str(path.parent / "vocab.txt")), encoder
 
 
 def _own_name(name: str) -> str:
@@ -106,8 +127,8 @@ def twin_bert(card: TextCard) -> tuple[Any, BertEncoder]:
     characters = string.ascii_letters + string.digits + string.punctuation
     if card.lowercase:
         characters = "".join(c for c in characters if not c.isupper())
-    words = (*_SPECIAL, *characters, *(f"##{character}" for character in characters))
+    words = (*_SPECIAL[card.family], *characters, *(f"##{character}" for character in characters))
     vocabulary = {word: index for index, word in enumerate(words)}
     with seeded(seed_from(TWIN, card.name)):
         encoder = BertEncoder(card, vocabulary_size=len(vocabulary))
-    return BertTokenizer(vocab=vocabulary, do_lower_case=card.lowercase), encoder
+    return _tokenizer(card, vocabulary), encoder

@@ -21,6 +21,7 @@ class TextCard:
     """One frozen BERT that turns a text into a vector: a file of weights and a word list.
 
     Args:
+        family: 'mpnet' has relative positions and special tokens of its own.
         dim: width of a text vector.
         max_tokens: longer texts are cut.
         pooling: what becomes the vector: 'mean' over real tokens of the last layer; 'pooler', the
@@ -28,7 +29,7 @@ class TextCard:
             into a space shared with pictures.
         lowercase: whether the word list knows lower case only. Files without the tokenizer's
             settings leave it to the library to guess, which gets cased lists wrong.
-        bert: sizes that differ from BERT-base's.
+        bert: sizes that differ from those of the family's base.
         projection: widths of the two linear layers of 'projected'.
         twin: card of the small stand-in; None for a twin.
         companions: files that must lie beside the weights.
@@ -43,6 +44,7 @@ class TextCard:
     pooling: Literal["mean", "pooler", "projected"]
     lowercase: bool
     default_weights: str
+    family: Literal["bert", "mpnet"] = "bert"
     bert: Mapping[str, Any] = field(default_factory=dict)
     projection: tuple[int, ...] = ()
     sources: tuple[WeightsSource, ...] = ()
@@ -103,6 +105,35 @@ MINILM = TextCard(
     ),
     default_weights="sentence_pairs",
     twin="minilm_twin",
+)
+
+
+MPNET = TextCard(
+    name="mpnet",
+    title="MPNet sentence encoder",
+    architecture="all-mpnet-base-v2",
+    dim=768,
+    max_tokens=384,
+    params_m=108.9,
+    pooling="mean",
+    lowercase=True,
+    family="mpnet",
+    bert={"max_position_embeddings": 514},
+    sources=(
+        WeightsSource(
+            tag="sentence_pairs",
+            kind="hub",
+            origin="sentence-transformers/all-mpnet-base-v2",
+            filename="model.safetensors",
+            sha256=None,
+            licence="Apache-2.0",
+            trained_on="about 1.1 billion English sentence pairs",
+            where="sentence-transformers/all-mpnet-base-v2 on the hub: model.safetensors and "
+            "vocab.txt",
+        ),
+    ),
+    default_weights="sentence_pairs",
+    twin="mpnet_twin",
 )
 
 
@@ -221,7 +252,8 @@ def _twin(card: TextCard) -> TextCard:
         dim=64 if card.projection else 96,
         max_tokens=128,
         params_m=0.2,
-        bert=_TINY,
+        # MPNet counts positions from 2, after that of padding.
+        bert=_TINY if card.family == "bert" else {**_TINY, "max_position_embeddings": 130},
         projection=(80, 64) if card.projection else (),
         sources=(),
         default_weights=TWIN,
@@ -230,7 +262,7 @@ def _twin(card: TextCard) -> TextCard:
     )
 
 
-_REAL = (MINILM, BIOBERT, BIOBERT_SQUAD, BIO_CLINICALBERT, BIOMED_CLIP_TEXT)
+_REAL = (MINILM, MPNET, BIOBERT, BIOBERT_SQUAD, BIO_CLINICALBERT, BIOMED_CLIP_TEXT)
 
 TEXT_CARDS: Mapping[str, TextCard] = MappingProxyType(
     {card.name: card for card in (*_REAL, *map(_twin, _REAL))}

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-from transformers import BertConfig, BertForPreTraining, BertForQuestionAnswering, BertModel
+from transformers import (
+    BertConfig,
+    BertForPreTraining,
+    BertForQuestionAnswering,
+    BertModel,
+    MPNetConfig,
+    MPNetModel,
+)
 
 from trainables.config import BackboneRef
 from trainables.errors import ConfigError, WeightsError
@@ -20,6 +28,7 @@ from trainables.models.text_cards import (
     BIOBERT,
     BIOBERT_SQUAD,
     BIOMED_CLIP_TEXT,
+    MPNET,
     TEXT_CARDS,
 )
 from trainables.models.weights import fetch_weights, weights_status
@@ -127,12 +136,34 @@ def test_biomed_clip_s_file_gives_the_projected_first_token(tmp_path):
     )
 
 
+def test_an_mpnet_file_gives_the_mean_of_its_last_layer_over_real_tokens(tmp_path):
+    torch.manual_seed(0)
+    words = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "no", "mild", "dr", "<mask>"]
+    sizes = {**SMALL, "vocab_size": len(words), "max_position_embeddings": 22}
+    whole = MPNetModel(MPNetConfig(**sizes)).eval()
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    path = tmp_path / "model.safetensors"
+    # The published file has the pooler, and a buffer that the library no longer keeps.
+    state = {name: t.contiguous() for name, t in whole.state_dict().items()}
+    save_file(state | {"embeddings.position_ids": torch.arange(22)[None]}, path)
+    card = dataclasses.replace(MPNET, bert=sizes, dim=16)
+    encoder = SentenceEncoder(card, *load_bert(card, card.sources[0], path))
+    vectors_nd = encoder.encode_texts(["No DR", "mild unheard dr dr"])
+    for text, vector_d in zip(([0, 5, 7, 2], [0, 6, 4, 7, 7, 2]), vectors_nd, strict=True):
+        with torch.no_grad():
+            last_td = whole(torch.tensor([text])).last_hidden_state[0]
+        expected_d = functional.normalize(last_td.mean(dim=0), dim=0)
+        assert torch.allclose(vector_d, expected_d, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("card", "params"),
     # BERT-base without its embeddings of words: 86,064,384 in 12 layers of 7,087,872 and the rest,
     # written out: positions 512, segments 2, one norm, and the pooler where there is one.
     [
         (BIOBERT, 28996 * 768 + (512 + 2 + 2) * 768 + 12 * 7_087_872 + 590_592),
+        # MPNet has no segments, and 32 relative positions for each of 12 heads.
+        (MPNET, 30527 * 768 + (514 + 2) * 768 + 12 * 7_087_872 + 32 * 12),
         (BIOMED_CLIP_TEXT, 30522 * 768 + 516 * 768 + 12 * 7_087_872 + 768 * 640 + 640 * 512),
     ],
     ids=lambda value: getattr(value, "name", ""),
