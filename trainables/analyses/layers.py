@@ -133,6 +133,8 @@ _FAMILIES: Mapping[str, Callable[[Backbone], list[Layer]]] = MappingProxyType(
         "dinov2": _plain_vit,
         "dinov2_transformers": _dinov2_transformers,
         "clip": _clip,
+        "clip_convnext": _stem_and_blocks,
+        "densenet": _stem_and_blocks,
         "blip": _plain_vit,
         "swin": _windowed_vit,
         "sam": _windowed_vit,

@@ -13,7 +13,8 @@ from trainables.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-Interpolation = Literal["bilinear", "bicubic"]
+Interpolation = Literal["bilinear", "bicubic", "lanczos"]
+Grey = Literal["no", "first", "last"]
 Resize = Literal["squash", "center_crop"]
 Transform = Callable[["torch.Tensor"], "torch.Tensor"]
 
@@ -29,6 +30,7 @@ class EvalTransform:
         resize: 'squash' ignores the aspect ratio and makes both sides ``size_px /
             crop_fraction``; 'center_crop' makes the short side so long.
         crop_fraction: share of the sides that is kept, from the middle.
+        grey: make all channels equal, 'first' before resizing or 'last', after it.
     """
 
     size_px: int
@@ -37,6 +39,7 @@ class EvalTransform:
     interpolation: Interpolation = "bilinear"
     resize: Resize = "squash"
     crop_fraction: float = 1.0
+    grey: Grey = "no"
 
     def __post_init__(self) -> None:
         _check(self.size_px, self.std, self.crop_fraction)
@@ -46,8 +49,11 @@ class EvalTransform:
         from torchvision.transforms import v2
 
         side = round(self.size_px / self.crop_fraction)
-        resized = _resized(self.resize, side)
-        steps = [v2.Resize(resized, _mode(self.interpolation), antialias=True)]
+        resized, mode = _resized(self.resize, side), _mode(self.interpolation)
+        steps: list[Any] = [v2.Resize(resized, mode, antialias=True)]
+        if self.grey != "no" or self.interpolation == "lanczos":
+            # Tensors can do neither Lanczos nor the rounding of grey levels of Pillow.
+            steps = [partial(_with_pillow, size=resized, mode=mode, grey=self.grey)]
         if self.resize == "center_crop" or side != self.size_px:
             steps.append(v2.CenterCrop([self.size_px, self.size_px]))
         return _compose(steps, self.mean, self.std)
@@ -73,6 +79,8 @@ class TrainTransform:
 
     def __post_init__(self) -> None:
         _check(self.size_px, self.std, self.crop_fraction)
+        if self.interpolation == "lanczos":
+            raise ConfigError("random changes of pictures resize by bilinear or bicubic only")
 
     def build(self) -> Transform:
         """Return the function uint8 (..., 3, h, w) -> float32 (..., 3, size_px, size_px)."""
@@ -141,6 +149,26 @@ def _mode(interpolation: Interpolation) -> Any:
     from torchvision.transforms import InterpolationMode
 
     return InterpolationMode(interpolation)
+
+
+def _with_pillow(pictures: torch.Tensor, size: list[int], mode: Any, grey: Grey) -> torch.Tensor:
+    """Resize one picture or a batch as Pillow does, grey before or after it."""
+    import torch
+    from torchvision.transforms import functional
+
+    def one(picture: torch.Tensor) -> torch.Tensor:
+        image = functional.to_pil_image(picture.cpu())
+        if grey == "first":
+            image = image.convert("L")
+        image = functional.resize(image, size, mode)
+        if grey == "last":
+            image = image.convert("L")
+        channels: torch.Tensor = functional.pil_to_tensor(image)
+        return channels.expand(_CHANNELS, -1, -1)
+
+    flat = pictures.reshape(-1, *pictures.shape[-3:])
+    made = torch.stack([one(picture) for picture in flat])
+    return made.reshape(*pictures.shape[:-2], *made.shape[-2:]).to(pictures.device)
 
 
 def _first_channels(picture: torch.Tensor, channels: int) -> torch.Tensor:

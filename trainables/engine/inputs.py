@@ -70,4 +70,5 @@ def eval_transform(
         std=std[:fed],
         interpolation=card.interpolation,
         resize=resize,
+        grey=card.grey,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from trainables.data.transforms import Grey, Interpolation
 from trainables.errors import ConfigError, WeightsError, did_you_mean
 
 RANDOM = "random"
@@ -91,9 +92,12 @@ class BackboneCard:
             transfer level n keeps the weights of the groups up to n. Empty: not defined.
         output_blocks: blocks (or stages) that features can be taken after; 0: only after the last.
         overrides: constructor arguments that differ from the library's own.
-        sources: published weights; empty for a twin.
+        grey: whether its pictures are made grey, before they are resized or after it.
+        averages: a picture's channels are averaged before the stem, which reads one.
+        untrained: there are no weights of it but random ones, as nobody trained it or it has none.
+        sources: published weights; empty for a twin and for what is untrained.
         default_weights: the tag used when nobody chooses.
-        twin: card of the small stand-in; None for a twin.
+        twin: card of the small stand-in; None for a twin, and for what is small itself.
         module: the loader, see docs/models.md.
     """
 
@@ -106,7 +110,7 @@ class BackboneCard:
     image_size_px: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    interpolation: Literal["bilinear", "bicubic"]
+    interpolation: Interpolation
     params_m: float
     stride_px: int
     stages: tuple[str, ...]
@@ -120,19 +124,23 @@ class BackboneCard:
     transfer_groups: tuple[tuple[str, ...], ...] = ()
     output_blocks: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    grey: Grey = "no"
+    averages: bool = False
+    untrained: bool = False
     sources: tuple[WeightsSource, ...] = ()
     twin: str | None = None
 
     @property
     def is_twin(self) -> bool:
         """Whether this is a small stand-in without published weights."""
-        return not self.sources
+        return not self.sources and not self.untrained
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Every value ``BackboneRef.weights`` may have for this card."""
-        published = tuple(source.tag for source in self.sources)
-        return (*(published or (TWIN,)), RANDOM)
+        if self.is_twin:
+            return (TWIN, RANDOM)
+        return (*(source.tag for source in self.sources), RANDOM)
 
     @property
     def smallest_px(self) -> int:

@@ -11,7 +11,9 @@ from trainables.models.catalogue import (
     biomed_clip,
     blip,
     clip,
+    clip_large,
     deit,
+    densenet,
     dino,
     dinov2,
     efficientnet,
@@ -22,6 +24,7 @@ from trainables.models.catalogue import (
     sam,
     seem,
     swin,
+    untrained,
     vit,
 )
 
@@ -50,6 +53,9 @@ _FAMILIES = (
     blip,
     dino,
     vit,
+    clip_large,
+    untrained,
+    densenet,
 )
 
 BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(

@@ -56,8 +56,10 @@ def test_every_path_is_a_module_of_the_classifier(name: str, locations: Location
     assert len({layer.name for layer in layers}) == len(layers) > 3
 
 
-@pytest.mark.parametrize("card", BACKBONE_CARDS.values(), ids=BACKBONE_CARDS)
-def test_every_card_has_a_family_with_layers(card: BackboneCard) -> None:
+@pytest.mark.parametrize(
+    "card", [card for card in BACKBONE_CARDS.values() if card.stem], ids=lambda card: card.name
+)
+def test_every_network_has_a_family_with_layers(card: BackboneCard) -> None:
     layers = analysed_layers(weightless(card))
     assert (layers[0].kind, layers[-1].kind) == ("stem", "head")
     assert len(layers) > len(card.stages) + 1

@@ -76,17 +76,26 @@ def sam() -> Shapes:
 
 
 def open_clip() -> Shapes:
-    tower: Shapes = {"class_embedding": (WIDTH,), "positional_embedding": (197, WIDTH)}
-    tower |= {"proj": (WIDTH, 512), "conv1.weight": (WIDTH, 3, 16, 16)}
-    tower |= affine("ln_pre", WIDTH) | affine("ln_post", WIDTH)
-    for i in range(BLOCKS):
-        tower |= _open_clip_block(f"transformer.resblocks.{i}", WIDTH)
+    return _clip(width=WIDTH, blocks=BLOCKS, patch=16, positions=197, dim=512)
+
+
+def open_clip_large() -> Shapes:
+    return _clip(width=1024, blocks=24, patch=14, positions=257, dim=768)
+
+
+def _clip(width: int, blocks: int, patch: int, positions: int, dim: int) -> Shapes:
+    """Both towers; the text tower has twelve blocks as wide as the shared space."""
+    tower: Shapes = {"class_embedding": (width,), "positional_embedding": (positions, width)}
+    tower |= {"proj": (width, dim), "conv1.weight": (width, 3, patch, patch)}
+    tower |= affine("ln_pre", width) | affine("ln_post", width)
+    for i in range(blocks):
+        tower |= _open_clip_block(f"transformer.resblocks.{i}", width)
     shapes = {f"visual.{key}": shape for key, shape in tower.items()}
-    for i in range(BLOCKS):
-        shapes |= _open_clip_block(f"transformer.resblocks.{i}", 512)
-    text: Shapes = {"token_embedding.weight": (49408, 512), "positional_embedding": (77, 512)}
-    text |= {"text_projection": (512, 512), "logit_scale": ()}
-    return shapes | text | affine("ln_final", 512)
+    for i in range(12):
+        shapes |= _open_clip_block(f"transformer.resblocks.{i}", dim)
+    text: Shapes = {"token_embedding.weight": (49408, dim), "positional_embedding": (77, dim)}
+    text |= {"text_projection": (dim, dim), "logit_scale": ()}
+    return shapes | text | affine("ln_final", dim)
 
 
 def _open_clip_block(name: str, width: int) -> Shapes:

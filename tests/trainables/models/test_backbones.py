@@ -12,7 +12,11 @@ from trainables.models.cards import BACKBONE_CARDS
 from trainables.models.factory import create_backbone
 
 TWINS = [name for name, card in BACKBONE_CARDS.items() if card.is_twin]
-KEEPING_THEIR_STEM = [name for name in TWINS if name != "seem_focal_t_released_twin"]
+KEEPING_THEIR_STEM = [
+    name
+    for name in TWINS
+    if name != "seem_focal_t_released_twin" and not BACKBONE_CARDS[name].averages
+]
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:

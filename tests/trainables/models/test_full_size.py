@@ -35,6 +35,17 @@ def build_on_meta(name: str, image_size_px: int | None = None):
         ("openclip_vit_b16", 86_192_640),
         ("biomed_clip", 85_798_656 + 768 * 512),
         ("pubmed_clip", 87_849_216),
+        ("clip_vit_l14", 303_966_208),
+        ("openclip_vit_l14", 303_966_208),
+        ("whylesionclip", 303_966_208),
+        ("whyxrayclip", 303_966_208),
+        ("pmc_clip", 303_966_208),
+        ("untrained_vit_l14", 303_966_208),
+        # 196,230,336 of ConvNeXt-L and 1536 x 1536 + 1536 + 1536 x 768.
+        ("untrained_convnext_l", 196_230_336 + 3_540_480),
+        # torchvision's 6,953,856 without its classifier, with one input channel.
+        ("densenet121_xray", 6_953_856 - 2 * 64 * 49),
+        ("densenet121_skin", 6_953_856 - 2 * 64 * 49),
         ("sam_vit_b", 85_837_056),
         ("blip_base", 85_798_656),
         ("blip_base_released", 85_798_656),
@@ -72,10 +83,11 @@ def test_blocks_are_the_residual_blocks(name, n_blocks):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, card in BACKBONE_CARDS.items() if not card.is_twin]
+    "name", [name for name, card in BACKBONE_CARDS.items() if not card.is_twin and card.stem]
 )
 def test_width_and_stem_are_the_card_s(name):
     backbone = build_on_meta(name)
-    assert backbone.trunk.get_submodule(backbone.card.stem).in_channels == 3
+    in_channels = 1 if backbone.card.averages else 3
+    assert backbone.trunk.get_submodule(backbone.card.stem).in_channels == in_channels
     x_nchw = torch.empty(1, 3, backbone.image_size_px, backbone.image_size_px, device="meta")
     assert backbone(x_nchw).shape == (1, backbone.dim)

@@ -41,6 +41,34 @@ FILES = [
         layouts.open_clip,
         "visual.transformer.resblocks.3.ln_2.bias",
     ),
+    (
+        "openclip_vit_l14",
+        "open_clip_pytorch_model.bin",
+        None,
+        layouts.open_clip_large,
+        "visual.transformer.resblocks.23.ln_2.bias",
+    ),
+    (
+        "whylesionclip",
+        "open_clip_pytorch_model.bin",
+        None,
+        layouts.open_clip_large,
+        "visual.transformer.resblocks.23.ln_2.bias",
+    ),
+    (
+        "whyxrayclip",
+        "open_clip_pytorch_model.bin",
+        None,
+        layouts.open_clip_large,
+        "visual.transformer.resblocks.23.ln_2.bias",
+    ),
+    (
+        "pmc_clip",
+        "open_clip_pytorch_model.bin",
+        None,
+        layouts.open_clip_large,
+        "visual.transformer.resblocks.23.ln_2.bias",
+    ),
     ("resnet152", "resnet152-394f9c45.pth", None, layouts.resnet152, "layer3.30.bn2.running_var"),
 ]
 
