@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from cluster.commands import cluster
-from orchestrator import cli
+from orchestrator.cli import app, main
 
-cli.app.add_typer(cluster, name="cluster")
+app.add_typer(cluster, name="cluster")
 
-
-def main() -> None:
-    """Run the command line."""
-    cli.main()
+__all__ = ["app", "main"]
 
 
 if __name__ == "__main__":

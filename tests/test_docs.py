@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
 import shlex
@@ -10,11 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
-from orchestrator.cli import app
+from cluster.cli import app
 from orchestrator.plan import make_plan
 from orchestrator.selection import Selection
 from trainables.context import Locations
@@ -53,6 +55,16 @@ def _commands(lines: list[str]) -> Iterator[list[str]]:
             yield shlex.split(match[1], comments=True)
 
 
+def _verb(page: Path, words: list[str]) -> tuple[Any, list[str]]:
+    """Return the command that words call, a verb of a group too, and its arguments."""
+    command: Any = typer.main.get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    assert command.name != "xenograft", f"{page.name}: xenograft {shlex.join(words)}"
+    # What the shell redirects is no argument.
+    return command, list(itertools.takewhile(lambda word: word != ">", words))
+
+
 @every_page
 def test_relative_links_lead_to_a_file_and_a_heading(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
@@ -81,20 +93,18 @@ def test_commands_are_found_in_blocks_and_in_sentences() -> None:
 
 @every_page
 def test_commands_in_blocks_are_understood_by_the_command_line(page: Path) -> None:
-    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    for verb, *arguments in _commands("\n".join(_blocks(page)).splitlines()):
-        assert verb in verbs, f"{page.name}: xenograft {verb}"
-        verbs[verb].make_context(verb, arguments)  # raises on an unknown option or value
+    for words in _commands("\n".join(_blocks(page)).splitlines()):
+        command, arguments = _verb(page, words)
+        command.make_context(command.name, arguments)  # raises on an unknown option or value
 
 
 @every_page
 def test_commands_in_sentences_name_verbs_and_options_that_exist(page: Path) -> None:
-    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    for verb, *arguments in _commands(_spans(page)):
-        assert verb in verbs, f"{page.name}: xenograft {verb}"
-        known = {option for parameter in verbs[verb].params for option in parameter.opts}
+    for words in _commands(_spans(page)):
+        command, arguments = _verb(page, words)
+        known = {option for parameter in command.params for option in parameter.opts}
         asked = {argument for argument in arguments if argument.startswith("-")}
-        assert asked <= known, f"{page.name}: xenograft {verb} {asked - known}"
+        assert asked <= known, f"{page.name}: xenograft {shlex.join(words)}: {asked - known}"
 
 
 @pytest.fixture
