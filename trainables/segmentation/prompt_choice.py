@@ -44,10 +44,18 @@ class PromptChoice:
         """
         if self.config.at_evaluation == "random":
             return (self._drawn(prompts, seed_from(self.seed, "prompt", case)),)
+        texts = self.possible(prompts)
+        return texts if self.config.at_evaluation == "all" else texts[:1]
+
+    def possible(self, prompts: Prompts) -> tuple[str, ...]:
+        """Return every text that a case with these prompts may get.
+
+        Raises:
+            DatasetError: there is no prompt of the type.
+        """
         if self.config.override:
             return (self.config.override,)
-        texts = [text for type_ in self._types(prompts) for text in prompts[type_]]
-        return tuple(texts if self.config.at_evaluation == "all" else texts[:1])
+        return tuple(text for type_ in self._types(prompts) for text in prompts[type_])
 
     def _drawn(self, prompts: Prompts, number: int) -> str:
         if self.config.override:

@@ -8,37 +8,20 @@ Axes: c channels, h rows, w columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InputTransform:
-    """Squash a picture to a square, whatever its shape, and normalise it.
-
-    Its canonical form is part of keys of the store.
-    """
-
-    size_px: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    def __call__(self, picture_chw: Tensor) -> Tensor:
-        """Return a picture, uint8 (3, h, w), as float32 (3, size_px, size_px)."""
-        square_chw = _squashed(picture_chw, self.size_px)
-        mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
-        return (square_chw.float() / 255 - mean) / std
+from trainables.segmentation.input_transform import InputTransform
 
 
-def _squashed(picture_chw: Tensor, size_px: int) -> Tensor:
-    image = Image.fromarray(picture_chw.permute(1, 2, 0).contiguous().numpy())
-    resized = image.resize((size_px, size_px), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
+def prepare_picture(picture_chw: Tensor, transform: InputTransform) -> Tensor:
+    """Return a picture, uint8 (3, h, w), as float32 (3, size_px, size_px)."""
+    square_chw = _squashed(picture_chw, transform.size_px)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (transform.mean, transform.std))
+    return (square_chw.float() / 255 - mean) / std
 
 
 def shrink_mask(mask_hw: Tensor, size_px: int) -> Tensor:
@@ -64,3 +47,9 @@ def _sources(size: int, resized: int) -> Tensor:
     steps = np.full(resized, size / resized)
     steps[0] /= 2
     return torch.from_numpy(np.cumsum(steps).astype(np.int64))
+
+
+def _squashed(picture_chw: Tensor, size_px: int) -> Tensor:
+    image = Image.fromarray(picture_chw.permute(1, 2, 0).contiguous().numpy())
+    resized = image.resize((size_px, size_px), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.segmentation.resize import InputTransform, enlarge_prediction, shrink_mask
+from trainables.segmentation.input_transform import InputTransform
+from trainables.segmentation.resize import enlarge_prediction, prepare_picture, shrink_mask
 
 STATISTICS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -27,7 +28,7 @@ def test_pictures_and_masks_conform_with_the_released_code(
     assert case["size"] == [case["size"][0]] * 2
     size_px = case["size"][0]
     picture_chw = torch.tensor(case["image"], dtype=torch.uint8).permute(2, 0, 1)
-    x_chw = InputTransform(size_px=size_px, mean=mean, std=std)(picture_chw)
+    x_chw = prepare_picture(picture_chw, InputTransform(size_px=size_px, mean=mean, std=std))
     torch.testing.assert_close(x_chw, torch.tensor(case["pixel_values"]), atol=1e-6, rtol=0)
     mask_hw = torch.tensor(case["mask"], dtype=torch.uint8)
     shrunk = shrink_mask(mask_hw, size_px).float() / 255
@@ -58,7 +59,7 @@ def test_pictures_are_resized_as_pillow_does() -> None:
         image = Image.fromarray(picture_hwc).resize((96, 96), Image.Resampling.BILINEAR)
         expected = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
         plain = InputTransform(size_px=96, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-        got = plain(torch.from_numpy(picture_hwc).permute(2, 0, 1))
+        got = prepare_picture(torch.from_numpy(picture_hwc).permute(2, 0, 1), plain)
         torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
 
 
