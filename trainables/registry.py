@@ -26,6 +26,9 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
         "layer_reinit": "trainables.layer_reinit",
         "layer_similarity": "trainables.layer_similarity",
         "probe": "trainables.probe",
+        "segment": "trainables.segment",
+        "segment_transfer": "trainables.segment_transfer",
+        "segment_zero_shot": "trainables.segment_zero_shot",
         "weight_change": "trainables.weight_change",
         "zero_shot": "trainables.zero_shot",
     }
