@@ -10,6 +10,7 @@ from trainables.config import DataRef
 from trainables.data.card import SPLITS, DataCard, Split
 from trainables.data.cards import data_status, source_of
 from trainables.data.manifest_checks import manifest_problems
+from trainables.data.pooled_source import PooledSource
 from trainables.data.prepare import count_differences
 from trainables.data.prepared import PreparedSource
 from trainables.data.problem import Problem, duplicates, label_fault
@@ -37,6 +38,12 @@ def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]
         return [Problem(severity="error", where=name, what=status.reason)]
     try:
         source = source_of(status.card)
+        if isinstance(source, PooledSource):
+            return [
+                found
+                for member in source.members.values()
+                for found in doctor(member, locations, full)
+            ]
         if isinstance(source, PreparedSource):
             return list(manifest_problems(status.card, source, locations, full))
         return list(_array_problems(status.card, locations))
@@ -71,5 +78,8 @@ def _facts(image_set: ImageSet) -> Iterator[tuple[Split, str, object]]:
 
 def _hashes(image_set: ImageSet) -> Iterator[tuple[str, str, str]]:
     for index, image_id in enumerate(image_set.ids):
-        content = hashlib.sha256(image_set.image(index).numpy().tobytes()).hexdigest()
-        yield content, image_set.split, f"{image_set.split}/{image_id}"
+        content = hashlib.sha256(image_set.image(index).numpy().tobytes())
+        if image_set.masks is not None:
+            # A picture is there once for each of its structures.
+            content.update(image_set.mask(index).numpy().tobytes())
+        yield content.hexdigest(), image_set.split, f"{image_set.split}/{image_id}"

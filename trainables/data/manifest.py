@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.parquet"
 PREPARED = "card.json"
 
+# Manifests written before the column was added lack it.
+_LATER = {"prompts"}
 _CONTENT = ("sha256", "split", "domain", "label", "labels", "group", "captions", "mask_sha256")
 
 
@@ -40,6 +42,8 @@ class Row:
         captions: texts that describe the picture.
         mask: relative path of its segmentation; empty when there is none.
         mask_sha256: of the segmentation's file, as ``sha256``.
+        prompts: what the segmentation is asked for with, as
+            :func:`trainables.data.prompts.prompts_text` writes it; empty when there are none.
     """
 
     path: str
@@ -52,6 +56,7 @@ class Row:
     mask: str = ""
     sha256: str = ""
     mask_sha256: str = ""
+    prompts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,12 +133,12 @@ def read_manifest(path: Path) -> list[Row]:
             "Run 'xenograft prepare' again."
         ) from error
     for column in _schema():
-        if column.name not in table.column_names:
+        if column.name not in table.column_names and column.name not in _LATER:
             raise DatasetError(
                 f"{path}: the manifest has no column '{column.name}'. "
                 "Run 'xenograft prepare' again."
             )
-        if table.schema.field(column.name).type != column.type:
+        if column.name in table.column_names and table.field(column.name).type != column.type:
             raise DatasetError(f"{path}: column '{column.name}' is not of type {column.type}")
     return [_row(values, path, number) for number, values in enumerate(table.to_pylist())]
 
@@ -175,11 +180,14 @@ def _row(values: dict[str, Any], path: Path, number: int) -> Row:
     if values["split"] not in get_args(Split):
         raise DatasetError(f"{path}: row {number} has unknown split {values['split']!r}")
     lists = {name: tuple(values[name]) for name in ("labels", "captions")}
-    return Row(**{field.name: values[field.name] for field in _schema()} | lists)
+    known = {field.name: values[field.name] for field in _schema() if field.name in values}
+    return Row(**known | lists)
 
 
 def _content(row: Row) -> str:
-    return json.dumps([getattr(row, name) for name in _CONTENT])
+    # Only where there are prompts, so that sets without any keep the digest they had before.
+    prompts = [row.prompts] if row.prompts else []
+    return json.dumps([getattr(row, name) for name in _CONTENT] + prompts)
 
 
 def _schema() -> pa.Schema:
@@ -197,5 +205,6 @@ def _schema() -> pa.Schema:
             "captions": pa.list_(pa.string()),
             "mask": pa.string(),
             "mask_sha256": pa.string(),
+            "prompts": pa.string(),
         }
     )

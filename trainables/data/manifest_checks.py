@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from trainables.data.manifest import (
 from trainables.data.prepare import count_differences
 from trainables.data.prepared import PreparedSource
 from trainables.data.problem import Problem, duplicates, label_fault
+from trainables.data.structure_checks import structure_problems
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -58,12 +60,21 @@ def manifest_problems(
         yield Problem(severity="warning", where=card.name, what=differs)
     for row in rows:
         yield from _label_problems(card, row)
-    for leak in chain(_torn_groups(rows), duplicates((r.sha256, r.split, r.path) for r in rows)):
+    for leak in chain(_torn_groups(rows), duplicates(_pictures(rows))):
         yield _expected(leak, card.overlap) if card.overlap else leak
     if source.examine:
         yield from source.examine(rows)
-    check = partial(_check_file, prepared.source, mend=source.mend)
+    check = partial(
+        _check_file, prepared.source, mend=source.mend, structure=bool(card.prompt_types)
+    )
     yield from _file_problems(card, check, rows, full)
+    if card.prompt_types:
+        yield from structure_problems(card, prepared.source, rows[:: _step(rows, full)])
+
+
+def _step(rows: list[Row], full: bool) -> int:
+    """Return every how many rows files are decoded."""
+    return 1 if full else max(1, len(rows) // _SAMPLE)
 
 
 def _label_problems(card: DataCard, row: Row) -> Iterator[Problem]:
@@ -72,6 +83,20 @@ def _label_problems(card: DataCard, row: Row) -> Iterator[Problem]:
         faults.append(f"domain '{row.domain}' is not on the card")
     for what in filter(None, faults):
         yield Problem(severity="error", where=row.path, what=what)
+
+
+def _pictures(rows: list[Row]) -> Iterable[tuple[str, str, str]]:
+    """Return hash, split and path of every picture, as :func:`duplicates` takes them.
+
+    One with several structures is listed once for each, and counts once; what is listed twice with
+    the same mask, or without any, counts twice.
+    """
+    listed = Counter[tuple[str, str, str]]()
+    found: dict[tuple[str, str, str, int], None] = {}
+    for row in rows:
+        listed[row.split, row.path, row.mask] += 1
+        found[row.sha256, row.split, row.path, listed[row.split, row.path, row.mask]] = None
+    return [(content, split, path) for content, split, path, _ in found]
 
 
 def _torn_groups(rows: list[Row]) -> Iterator[Problem]:
@@ -93,7 +118,7 @@ def _expected(leak: Problem, overlap: str) -> Problem:
 
 
 def _file_problems(card: DataCard, check: _Check, rows: list[Row], full: bool) -> Iterator[Problem]:
-    step = 1 if full else max(1, len(rows) // _SAMPLE)
+    step = _step(rows, full)
     modes: dict[str, list[str]] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         thorough = [number % step == 0 for number in range(len(rows))]
@@ -111,7 +136,9 @@ def _file_problems(card: DataCard, check: _Check, rows: list[Row], full: bool) -
         )
 
 
-def _check_file(source: Path, row: Row, thorough: bool, *, mend: bool) -> tuple[str, list[_Fault]]:
+def _check_file(
+    source: Path, row: Row, thorough: bool, *, mend: bool, structure: bool
+) -> tuple[str, list[_Fault]]:
     """Return the picture's mode, empty if it has no use, and what is wrong with its files."""
     from PIL import Image, UnidentifiedImageError
 
@@ -131,7 +158,8 @@ def _check_file(source: Path, row: Row, thorough: bool, *, mend: bool) -> tuple[
         mode = ""
         faults.append(("error", f"cannot be read as a picture ({error})"))
     if row.mask:
-        faults += (("error", what) for what in _mask_faults(source, row, size_px, thorough))
+        found = _mask_faults(source, row, size_px, thorough=thorough, structure=structure)
+        faults += (("error", what) for what in found)
     return mode, faults
 
 
@@ -148,11 +176,12 @@ def _pixel_faults(path: Path, mend: bool) -> Iterator[_Fault]:
 
 
 def _mask_faults(
-    source: Path, row: Row, size_px: tuple[int, int] | None, thorough: bool
+    source: Path, row: Row, size_px: tuple[int, int] | None, *, thorough: bool, structure: bool
 ) -> Iterator[str]:
     from PIL import Image, UnidentifiedImageError
 
     from trainables.data.pixels import read_mask
+    from trainables.data.structure_mask import read_structure
 
     path = source / row.mask
     try:
@@ -162,7 +191,7 @@ def _mask_faults(
         if thorough:
             if sha256_of(path) != row.mask_sha256:
                 yield f"its mask {row.mask} has changed since it was prepared"
-            read_mask(path)
+            (read_structure if structure else read_mask)(path)
     except FileNotFoundError:
         yield f"its mask {row.mask} is missing"
     except (DatasetError, UnidentifiedImageError, OSError) as error:

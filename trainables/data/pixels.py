@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,15 +79,20 @@ class ArrayMasks:
 
 @dataclass(frozen=True)
 class FileMasks:
-    """Segmentations in files; None where a picture has none."""
+    """Segmentations in files; None where a picture has none.
+
+    Args:
+        read: decodes a file as uint8 (h, w).
+    """
 
     paths: Sequence[Path | None]
+    read: Callable[[Path], torch.Tensor]
 
     def mask(self, row: int) -> torch.Tensor:
         path = self.paths[row]
         if path is None:
             raise DatasetError(f"the picture in row {row} has no mask")
-        return read_mask(path)
+        return self.read(path)
 
 
 def read_mask(path: Path) -> torch.Tensor:

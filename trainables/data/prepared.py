@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from trainables.data.manifest import (
     read_prepared,
 )
 from trainables.data.problem import Problem
+from trainables.data.prompts import prompts_of_text
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class PreparedSource:
             pictures are handed out.
         mend: whether JPEG files that break off are pictures too, see
             :func:`trainables.data.pixels.read_image`.
+        name: what a picture or case is called among those of its split.
         examine: what the doctor should say about the rows of this set besides the usual.
     """
 
@@ -45,6 +48,7 @@ class PreparedSource:
     select: Callable[[Sequence[Row]], list[Row]] | None = None
     arrange: Callable[[Iterable[Row]], tuple[str, list[Row]]] = in_content_order
     mend: bool = False
+    name: Callable[[Row], str] = attrgetter("path")
     examine: Callable[[Sequence[Row]], Iterable[Problem]] | None = None
 
     def status(self, card: DataCard, locations: Locations) -> DataStatus:
@@ -81,7 +85,8 @@ class PreparedSource:
         import numpy as np
 
         from trainables.data.image_set import Annotations, ImageSet
-        from trainables.data.pixels import FileMasks, FilePixels
+        from trainables.data.pixels import FileMasks, FilePixels, read_mask
+        from trainables.data.structure_mask import read_structure
 
         folder = locations.data / card.name
         prepared = read_prepared(folder)
@@ -94,26 +99,28 @@ class PreparedSource:
                 f"Run 'xenograft prepare {card.name} --source {prepared.source}' again."
             )
         rows = [row for row in every if row.split == split and row.domain in domains]
+        read = read_structure if card.prompt_types else read_mask
         masks = [prepared.source / row.mask if row.mask else None for row in rows]
         annotations = Annotations(
             labels=_labels(card, rows),
             domain_of=np.array([row.domain for row in rows], dtype=np.str_),
-            ids=np.array(_names(rows), dtype=np.str_),
+            ids=np.array(_names(map(self.name, rows)), dtype=np.str_),
             captions=[row.captions for row in rows],
-            masks=FileMasks(masks) if any(masks) else None,
+            masks=FileMasks(masks, read) if any(masks) else None,
+            prompts=[prompts_of_text(row.prompts) for row in rows] if card.prompt_types else (),
         )
         paths = [prepared.source / row.path for row in rows]
         pixels = FilePixels(paths, card.channels, self.mend)
         return ImageSet.of(card, split, digest, pixels, annotations)
 
 
-def _names(rows: Iterable[Row]) -> list[str]:
-    """Return the path of every row, numbered from the second time on that a split lists it."""
+def _names(given: Iterable[str]) -> list[str]:
+    """Return the names, each numbered from the second time on that it is given."""
     seen = Counter[str]()
     names = []
-    for row in rows:
-        seen[row.path] += 1
-        names.append(row.path if seen[row.path] == 1 else f"{row.path}#{seen[row.path]}")
+    for name in given:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return names
 
 

@@ -8,7 +8,7 @@ split is both of their lists.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trainables.data.card import SPLITS, Split
 
@@ -28,6 +28,13 @@ class SegmentationSet:
         channels: what every class is called where the sets are pooled, in the classes' order.
         prompts: number of prompt types, from ``p0`` on.
         grey: whether pictures are read as grey.
+        class_pattern: finds what tells the class of a case in the names of its picture and its
+            mask; empty where there is one class.
+        class_names: what the pattern finds -> class, where the two differ.
+        parts: split -> sub-folder of images and masks, where there is one.
+        by_patient: whether names of pictures tell the patient.
+        branch: of the authors' repository with the right annotations, in words, where it is not
+            the main one.
         overlap: which cases are in two splits as released; empty when none may be.
     """
 
@@ -40,6 +47,11 @@ class SegmentationSet:
     prompts: int = 10
     licence: str = _LICENCES["research"]
     grey: bool = False
+    class_pattern: str = ""
+    class_names: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[Split, str] = field(default_factory=dict)
+    by_patient: bool = False
+    branch: str = ""
     overlap: str = ""
 
     @property
@@ -53,9 +65,19 @@ class SegmentationSet:
         sums = (sum(of_class) for of_class in zip(*self.classes.values(), strict=True))
         return dict(zip(SPLITS, sums, strict=True))
 
+    @property
+    def only_tested(self) -> bool:
+        """Whether the paper never trains on it."""
+        return not self.counts["train"]
+
 
 def _polyps(
-    name: str, title: str, counts: tuple[int, int, int], homepage: str, overlap: str = ""
+    name: str,
+    title: str,
+    counts: tuple[int, int, int],
+    homepage: str,
+    overlap: str = "",
+    branch: str = "",
 ) -> SegmentationSet:
     return SegmentationSet(
         name=name,
@@ -65,6 +87,7 @@ def _polyps(
         channels=("polyp",),
         homepage=homepage,
         overlap=overlap,
+        branch=branch,
     )
 
 
@@ -74,6 +97,7 @@ _BUSI: Mapping[str, tuple[int, int, int]] = {
     "normal": (107, 13, 13),
 }
 _BUSI_HOMEPAGE = "https://scholar.cu.edu.eg/?q=afahmy/pages/dataset"
+_BUSI_PATTERN = "(benign|malignant|normal)"
 _FINDINGS: Mapping[str, tuple[int, int, int]] = {
     "airspace_opacity": (249, 89, 96),
     "atelectasis": (155, 46, 56),
@@ -104,6 +128,8 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
     _polyps(
         "cvc300_polyp", "CVC-300, polyps in colonoscopy", (0, 0, 60),
         "https://polyp.grand-challenge.org/",
+        # The main branch has the files of CVC-ColonDB in its place.
+        branch=" (its branch 'old')",
     ),
     _polyps(
         "colondb_polyp", "CVC-ColonDB, polyps in colonoscopy", (0, 0, 380),
@@ -140,6 +166,11 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
         homepage="https://www.creatis.insa-lyon.fr/Challenge/camus/",
         prompts=8,
         grey=True,
+        class_pattern=r"/mask_([123])/",
+        class_names={"1": "ventricle", "2": "myocardium", "3": "atrium"},
+        # Validation is made of training patients.
+        parts={"train": "train", "val": "train", "test": "test"},
+        by_patient=True,
     ),
     SegmentationSet(
         name="busi",
@@ -149,6 +180,7 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
         channels=("tumor",) * 3,
         homepage=_BUSI_HOMEPAGE,
         prompts=7,
+        class_pattern=_BUSI_PATTERN,
     ),
     SegmentationSet(
         name="busi_tumours",
@@ -158,6 +190,7 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
         channels=("tumor",) * 2,
         homepage=_BUSI_HOMEPAGE,
         prompts=7,
+        class_pattern=_BUSI_PATTERN,
     ),
     SegmentationSet(
         name="chexlocalize",
@@ -169,6 +202,8 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
         prompts=7,
         licence=_LICENCES["stanford"],
         grey=True,
+        class_pattern=rf"_({'|'.join(_FINDINGS)})\.\w+$",
+        by_patient=True,
     ),
 )  # fmt: skip
 
@@ -183,10 +218,10 @@ POOLS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Card of a pool -> the sets whose cases it is made of, those the paper trains on."""
 
-POOLED_CLASSES: tuple[str, ...] = (
+CHANNELS: tuple[str, ...] = (
     "polyp", "foot_ulcer", "skin_cancer", "ventricle", "myocardium", "atrium", "tumor", *_FINDINGS,
 )  # fmt: skip
-"""Classes of ``pooled_all``, in the order of the channels of the paper's pooled CNN."""
+"""What the paper's pooled CNN outlines, in the order of its channels."""
 
 
 def pooled_class(name: str, label: int) -> str:
@@ -196,3 +231,9 @@ def pooled_class(name: str, label: int) -> str:
         name: of the set's card, or of its twin's.
     """
     return BY_NAME[name.removesuffix("_twin")].channels[label]
+
+
+def pooled_classes(pool: str) -> tuple[str, ...]:
+    """Return the classes of a pool, in the order of the channels of the paper's pooled CNN."""
+    shown = {channel for name in POOLS[pool] for channel in BY_NAME[name].channels}
+    return tuple(name for name in CHANNELS if name in shown)
