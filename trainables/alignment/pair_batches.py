@@ -34,6 +34,8 @@ def pair_batches(
 ) -> Iterator[PairBatch]:
     """Yield one batch per list of indices, in that order.
 
+    A caption that is too long for the text tower loses its end, as in OpenCLIP: reports do.
+
     Raises:
         DatasetError: a picture cannot be read.
     """
@@ -42,4 +44,4 @@ def pair_batches(
         pairs.images, transform, pictures, context.device, context.loader_workers
     )
     for indices, batch in zip(index_batches, loaded, strict=True):
-        yield PairBatch(batch.x_nchw, texts.token_ids(pairs.captions(indices.tolist())))
+        yield PairBatch(batch.x_nchw, texts.cut_token_ids(pairs.captions(indices.tolist())))

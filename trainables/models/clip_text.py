@@ -72,6 +72,11 @@ class ClipText(nn.Module):
                 )
         return ids_nt[:, :length].to(self.tower.positional_embedding.device)
 
+    def cut_token_ids(self, texts: Sequence[str]) -> Tensor:
+        """Return the ids as :meth:`token_ids` does, with long texts cut as OpenCLIP cuts them."""
+        ids_nt: Tensor = open_clip.tokenize(list(texts), context_length=self.context_length)
+        return ids_nt.to(self.tower.positional_embedding.device)
+
     def embed_ids(self, ids_nt: Tensor) -> Tensor:
         """Return the vectors of words, (n, t, width), without their places."""
         embedded_ntd: Tensor = self.tower.token_embedding(ids_nt)

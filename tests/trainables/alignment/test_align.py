@@ -169,6 +169,17 @@ def test_the_temperature_stays_within_1_and_100(tmp_path: Path, places: Location
     assert {1.0, 100.0} & {round(t, 2) for t in temperatures}
 
 
+def test_reports_longer_than_the_text_tower_reads_are_trained_on(tmp_path: Path) -> None:
+    rows = rows_of(n_train=12, n_val=4)
+    for row in rows:
+        row["report"] += " Nothing else is seen." * 30
+    write_corpus(tmp_path / "data", rows, size_px=20)
+    long = Locations(data=tmp_path / "data", weights=tmp_path / "w", store=tmp_path / "store")
+    config = dataclasses.replace(CONFIG, data=DataRef(name="isic_reports"), captions="report")
+    reports = run(config, tmp_path / "trial", long)["reports"]
+    assert all(math.isfinite(report["val/contrastive_loss"]) for report in reports)
+
+
 def test_half_precision_trains_about_the_same(tmp_path: Path, places: Locations) -> None:
     whole = run(CONFIG, tmp_path / "whole", places, final=False)
     half = dataclasses.replace(CONFIG, precision="bf16")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import open_clip
 import pytest
 import torch
 from open_clip.transformer import QuickGELU
@@ -62,6 +63,13 @@ def test_a_text_that_would_be_cut_is_named(text):
     assert end_of_text(text.token_ids([fits])).tolist() == [text.context_length - 1]
     with pytest.raises(ConfigError, match="reads at most 32 tokens, shorten 'a a a"):
         text.token_ids(["a cat", fits + "a"])
+
+
+def test_long_texts_can_be_cut_as_open_clip_cuts_them(text):
+    report = "a small round lesion with a ragged border, " * 20
+    theirs = open_clip.tokenize([report, "a cat"], context_length=text.context_length)
+    assert torch.equal(text.cut_token_ids([report, "a cat"]), theirs)
+    assert end_of_text(theirs).tolist() == [text.context_length - 1, 3]
 
 
 def test_vectors_are_the_library_s(text):
