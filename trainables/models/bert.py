@@ -70,7 +70,7 @@ class BertEncoder(nn.Module):
         return (last_ntd * real_nt1).sum(dim=1) / real_nt1.sum(dim=1)
 
 
-def _transformer(card: TextCard, sizes: dict[str, Any]) -> nn.Module:
+def _transformer(card: TextCard, sizes: dict[str, Any]) -> Any:
     pooler = card.pooling == "pooler"
     if card.family == "mpnet":
         return MPNetModel(MPNetConfig(**sizes), add_pooling_layer=pooler)
