@@ -16,6 +16,7 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
         "align": "trainables.align",
         "bottleneck": "trainables.bottleneck",
         "classify": "trainables.classify",
+        "concept_diversity": "trainables.concept_diversity",
         "data_distance": "trainables.data_distance",
         "embedding_knn": "trainables.embedding_knn",
         "embedding_similarity": "trainables.embedding_similarity",

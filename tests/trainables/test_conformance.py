@@ -24,6 +24,7 @@ from trainables import (
     align,
     bottleneck,
     classify,
+    concept_diversity,
     data_distance,
     embedding_knn,
     embedding_similarity,
@@ -236,6 +237,14 @@ CASES = {
         config=knn.Config(
             backbone=RANDOM, data=DATA, shift_domains=("camera_1",), image_size_px=40, k=3
         )
+    ),
+    "concept_diversity": Case(
+        config=concept_diversity.Config(
+            subject="skin_twin", text=BackboneRef(card="mpnet_twin", weights="twin")
+        ),
+        objective="val/diversity",
+        measures=("diversity", "diversity_as_released", "concepts"),
+        draws=False,
     ),
     "data_distance": Case(
         config=data_distance.Config(
