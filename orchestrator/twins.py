@@ -8,8 +8,9 @@ from typing import Any
 from trainables.config import BackboneRef, DataRef, replace_refs
 from trainables.data.cards import get_data_card
 from trainables.errors import DatasetError
-from trainables.models.card import TWIN
+from trainables.models.card import RANDOM, TWIN
 from trainables.models.cards import get_backbone_card
+from trainables.models.segmenter_cards import SEGMENTER_CARDS
 from trainables.models.text_cards import TEXT_CARDS
 
 
@@ -34,10 +35,15 @@ def _twin_data(ref: DataRef) -> DataRef:
 
 
 def twin_backbone(ref: BackboneRef) -> BackboneRef:
-    """Return the twin of a backbone or text encoder, levels and blocks mapped by depth."""
+    """Return the twin of a backbone, text encoder or segmenter.
+
+    Levels and blocks are mapped by depth.
+    """
     if ref.card in TEXT_CARDS:
         text_twin = TEXT_CARDS[ref.card].twin
         return ref if text_twin is None else BackboneRef(card=text_twin, weights=TWIN)
+    if ref.card in SEGMENTER_CARDS:
+        return _twin_segmenter(ref)
     card = get_backbone_card(ref.card)
     if card.twin is None:
         return ref
@@ -49,3 +55,10 @@ def twin_backbone(ref: BackboneRef) -> BackboneRef:
         transfer_level=None if level is None else card.twin_level(level, twin),
         output_block=None if block is None else card.twin_output_block(block, twin),
     )
+
+
+def _twin_segmenter(ref: BackboneRef) -> BackboneRef:
+    card = SEGMENTER_CARDS[ref.card]
+    if card.twin is None:
+        return ref
+    return BackboneRef(card=card.twin, weights=RANDOM if ref.weights == RANDOM else TWIN)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from trainables.errors import WeightsError
 from trainables.models.card import BackboneCard, WeightsSource
+from trainables.models.segmenter_cards import SegmenterCard
 from trainables.models.text_cards import TextCard
 
 _SHOWN_KEYS = 4
@@ -84,7 +85,10 @@ def rename_by_order(
 
 
 def load_strictly(
-    module: nn.Module, state: Mapping[str, Tensor], card: BackboneCard | TextCard, path: Path
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    card: BackboneCard | TextCard | SegmenterCard,
+    path: Path,
 ) -> None:
     """Load a state that must fit the module exactly, apart from what the card lets it ignore.
 

@@ -16,8 +16,12 @@ from trainables.data.content_hash import content_sha256
 from trainables.errors import ConfigError, DatasetError, SelectionError, WeightsError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.cards import BACKBONE_CARDS
+from trainables.models.segmenter_cards import SEGMENTER_CARDS, SegmenterCard
+from trainables.models.segmenter_twin_recipe import segmenter_twin_key
 from trainables.models.text_cards import TEXT_CARDS, TextCard
 from trainables.models.twin_recipe import twin_key
+
+_Card = BackboneCard | TextCard | SegmenterCard
 
 _TRANSFER_VERSION = 1
 """Raised when the same weights and transfer level would give other numbers."""
@@ -47,7 +51,9 @@ class WeightsStatus:
 
 
 def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
-    """Say what a reference to a backbone or text encoder means here; never uses the network.
+    """Say what a reference to a network means here; never uses the network.
+
+    Of a segmenter that starts from the weights of other cards, all of them together.
 
     Raises:
         SelectionError: there is no such card.
@@ -65,6 +71,8 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
         _check_transfer(ref, ref.transfer_level, card)
     if ref.output_block is not None:
         _check_output(ref.output_block, card)
+    if isinstance(card, SegmenterCard):
+        return _segmenter_status(ref, card, locations)
     whole = _whole_status(ref, card, locations)
     return replace(whole, digest=_digest_of_parts(whole.digest, ref))
 
@@ -79,14 +87,14 @@ def _digest_of_parts(whole: str, ref: BackboneRef) -> str:
     return whole
 
 
-def _check_output(block: int, card: BackboneCard | TextCard) -> None:
-    if isinstance(card, TextCard):
+def _check_output(block: int, card: _Card) -> None:
+    if not isinstance(card, BackboneCard):
         raise ConfigError(f"output_block={block}: '{card.name}' has no blocks to choose from")
     card.check_output_block(block)
 
 
-def _check_transfer(ref: BackboneRef, level: int, card: BackboneCard | TextCard) -> None:
-    if isinstance(card, TextCard):
+def _check_transfer(ref: BackboneRef, level: int, card: _Card) -> None:
+    if not isinstance(card, BackboneCard):
         raise ConfigError(f"transfer_level={level}: '{card.name}' has no transfer levels")
     if ref.weights == RANDOM:
         raise ConfigError(
@@ -135,15 +143,18 @@ def fetch_weights(ref: BackboneRef, locations: Locations) -> Path | None:
     Raises:
         WeightsError: they are absent and cannot be fetched, or the fetched file is a wrong one.
     """
-    status = weights_status(ref, locations)
-    source = None if status.kind != "real" else _card(ref.card).source(ref.weights)
+    status, card = weights_status(ref, locations), _card(ref.card)
+    if isinstance(card, SegmenterCard):
+        for part in card.parts.get(ref.weights, ()):
+            fetch_weights(part, locations)
+    source = None if status.kind != "real" else card.source(ref.weights)
     if not status.present and source and source.kind == "hub" and locations.hub == "online":
-        _download(source, _card(ref.card))
+        _download(source, card)
     return require_weights(ref, locations).path
 
 
-def _card(name: str) -> BackboneCard | TextCard:
-    cards: dict[str, BackboneCard | TextCard] = {**BACKBONE_CARDS, **TEXT_CARDS}
+def _card(name: str) -> _Card:
+    cards: dict[str, _Card] = {**BACKBONE_CARDS, **TEXT_CARDS, **SEGMENTER_CARDS}
     if name not in cards:
         raise SelectionError(f"there is no backbone '{name}'.{did_you_mean(name, cards)}")
     return cards[name]
@@ -176,6 +187,39 @@ def _drawn_text_status(ref: BackboneRef, card: TextCard) -> WeightsStatus:
         path=None,
         present=True,
         reason="drawn from the card's name",
+    )
+
+
+def _segmenter_status(ref: BackboneRef, card: SegmenterCard, locations: Locations) -> WeightsStatus:
+    """Return the status of all that a segmenter starts from: other cards' weights, a file."""
+    if ref.weights == TWIN and not card.parts:
+        return WeightsStatus(
+            ref=ref,
+            kind="twin",
+            digest=digest(segmenter_twin_key(card)),
+            path=None,
+            present=True,
+            reason="trained on generated pictures when first needed",
+        )
+    found = [weights_status(part, locations) for part in card.parts.get(ref.weights, ())]
+    source = card.source(ref.weights)
+    if source is None:
+        return _joined(ref, found, None)
+    own = _published_status(ref, source, locations)
+    return _joined(ref, [*found, own], own.path)
+
+
+def _joined(ref: BackboneRef, found: list[WeightsStatus], path: Path | None) -> WeightsStatus:
+    digests = [status.digest for status in found]
+    whole = digests[0] if len(found) == 1 else digest(digests)
+    return WeightsStatus(
+        ref=ref,
+        kind=found[-1].kind,
+        # As long as a file is absent and unpinned, nothing identifies the whole.
+        digest=whole if all(digests) else "",
+        path=path,
+        present=all(status.present for status in found),
+        reason=next((s.reason for s in found if not s.present), found[-1].reason),
     )
 
 
@@ -236,7 +280,7 @@ def _in_hub_cache(source: WeightsSource) -> Path | None:
     return Path(cached) if isinstance(cached, str) else None
 
 
-def _download(source: WeightsSource, card: BackboneCard | TextCard) -> None:
+def _download(source: WeightsSource, card: _Card) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 

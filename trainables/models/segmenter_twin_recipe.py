@@ -1,0 +1,58 @@
+"""How the weights of a segmenter's twin are made, and what identifies them. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.data import referring_shapes
+from trainables.models.segmenter_cards import SegmenterCard
+
+_VERSION = 1
+"""Raised when the same card, pictures and lessons would give other weights."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesson:
+    """Training with AdamW: a warm-up of ten steps, then a cosine.
+
+    Args:
+        lr: highest learning rate.
+        batch_size: pictures or texts per step.
+    """
+
+    steps: int
+    lr: float
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curriculum:
+    """What a twin learns one after the other.
+
+    Args:
+        pictures: generated for it.
+        words: to tell what a text names.
+        places: to tell what a place of a picture shows.
+        matching: to tell where a picture shows what a text names.
+        masks: to cut it out.
+    """
+
+    pictures: int = 1500
+    words: Lesson = Lesson(steps=150, lr=3e-3, batch_size=50)
+    places: Lesson = Lesson(steps=120, lr=2e-3, batch_size=25)
+    matching: Lesson = Lesson(steps=400, lr=1e-2, batch_size=50)
+    masks: Lesson = Lesson(steps=600, lr=2e-3, batch_size=25)
+
+
+CURRICULUM = Curriculum()
+
+
+def segmenter_twin_key(card: SegmenterCard) -> dict[str, Any]:
+    """Return everything the weights of a twin depend on, known before they are trained."""
+    return {
+        "card": [card.name, card.module, card.image_size_px, card.context_length, card.sizes],
+        "normalisation": [card.mean, card.std],
+        "curriculum": CURRICULUM,
+        "version": [_VERSION, referring_shapes.VERSION],
+    }

@@ -1,0 +1,1 @@
+"""Networks from a picture, and mostly a text, to a mask."""
