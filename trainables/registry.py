@@ -26,6 +26,7 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
         "layer_knn": "trainables.layer_knn",
         "layer_reinit": "trainables.layer_reinit",
         "layer_similarity": "trainables.layer_similarity",
+        "lsl": "trainables.lsl",
         "probe": "trainables.probe",
         "segment": "trainables.segment",
         "segment_transfer": "trainables.segment_transfer",

@@ -34,6 +34,7 @@ from trainables import (
     layer_knn,
     layer_reinit,
     layer_similarity,
+    lsl,
     probe,
     weight_change,
     zero_shot,
@@ -304,6 +305,20 @@ CASES = {
         config=layer_similarity.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
         analyses=("cka",),
         inputs=TRAINED,
+    ),
+    "lsl": Case(
+        config=lsl.Config(
+            backbone=BackboneRef(card="clip_vit_b16_twin"),
+            data=DataRef(name="lesion_findings_twin", limit=420),
+            epochs=2,
+            batch_size=12,
+            optimizer=OptimizerConfig(name="adam", lr=1e-3),
+            train_examples=6,
+            image_size_px=16,
+        ),
+        objective="val/loss",
+        steps=2,
+        measures=("chosen/loss", "chosen/epoch", "chosen/concepts", "chosen/triplets"),
     ),
     "weight_change": Case(
         config=weight_change.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
