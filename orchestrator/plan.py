@@ -30,11 +30,20 @@ from trainables.config import (
 )
 from trainables.context import Locations
 from trainables.data.cards import DataStatus, reference_status
+from trainables.data.knowledge_files import (
+    KnowledgeFile,
+    KnowledgeStatus,
+    knowledge_files,
+    knowledge_status,
+)
 from trainables.errors import ConfigError, DatasetError, WeightsError, XenograftError
 from trainables.models.weights import WeightsStatus, fetch_weights, weights_status
 
 HowTuned = Literal["paper", "search", "grid"]
 """The paper's config as it is, tuned by a sampler, or every point of a grid tried."""
+
+DataOrFile = DataStatus | KnowledgeStatus
+"""What a cell reads beside weights."""
 
 _SMOKE_SEARCH = 2
 
@@ -170,7 +179,7 @@ class _Planner:
         self.problems: dict[str, None] = {}
         self.skipped: dict[str, str] = {}
         self._ids: dict[str, str] = {}
-        self._data: dict[DataRef, DataStatus] = {}
+        self._data: dict[DataRef | KnowledgeFile, DataOrFile] = {}
         self._weights: dict[BackboneRef, WeightsStatus] = {}
 
     def add(self, cell: Cell) -> None:
@@ -225,24 +234,29 @@ class _Planner:
         # Made anew, so that what the study checks holds for the changed config too.
         return dataclasses.replace(recipe, config=config, space=space)
 
-    def _statuses(self, config: Any) -> tuple[list[DataStatus], list[WeightsStatus]]:
+    def _statuses(self, config: Any) -> tuple[list[DataOrFile], list[WeightsStatus]]:
         data_refs, backbone_refs = references(config)
+        files = knowledge_files(config)
         for data_ref in data_refs:
             if data_ref not in self._data:
                 self._data[data_ref] = reference_status(data_ref, self.locations)
+        for file in files:
+            if file not in self._data:
+                self._data[file] = knowledge_status(file, self.locations)
         for ref in backbone_refs:
             if ref not in self._weights:
                 if self.fetch:
                     fetch_weights(ref, self.locations)
                 self._weights[ref] = weights_status(ref, self.locations)
-        return [self._data[r] for r in data_refs], [self._weights[r] for r in backbone_refs]
+        data = [self._data[ref] for ref in data_refs] + [self._data[file] for file in files]
+        return data, [self._weights[ref] for ref in backbone_refs]
 
     def _make(
         self,
         cell: Cell,
         recipe: Recipe,
         needs: Mapping[str, str],
-        data: list[DataStatus],
+        data: list[DataOrFile],
         weights: list[WeightsStatus],
     ) -> PlannedCell:
         config, space = recipe.config, recipe.space
@@ -343,7 +357,11 @@ def _together(
     return tuple({tuple(sorted(facts.items())): facts for facts in every}.values())
 
 
-def _data_facts(status: DataStatus) -> dict[str, str]:
+def _data_facts(status: DataOrFile) -> dict[str, str]:
+    if isinstance(status, KnowledgeStatus):
+        # Made-up knowledge of twins is in no file.
+        file = {"name": status.file.place, "kind": "real", "source": status.file.title}
+        return {**file, "digest": status.digest}
     card = status.card
     return {
         "name": card.name,
