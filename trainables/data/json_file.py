@@ -28,6 +28,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"key '{key}' stands in one object twice")
+            raise ValueError(f"key {key!r} stands in one object twice")
         found[key] = value
     return found

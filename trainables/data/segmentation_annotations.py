@@ -77,6 +77,9 @@ def _file_name(value: Any, where: str) -> str:
 def _prompts(value: Any, where: str) -> Prompts:
     if not isinstance(value, dict) or not value:
         raise DatasetError(f"{where}: 'prompts' is not an object of prompt types, or empty")
+    for kind in value:
+        if not kind.isprintable():
+            raise DatasetError(f"{where}: {kind!r} is not the name of a prompt type")
     return {kind: _wordings(given, f"{where}: prompt '{kind}'") for kind, given in value.items()}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +51,7 @@ def test_digest_ignores_order_and_place() -> None:
         {"captions": ("new",)},
         {"labels": (1,)},
         {"mask_sha256": "ee"},
+        {"prompts": '{"p0": ["a"]}'},
     ],
 )
 def test_digest_sees_every_change_of_content(change: dict[str, object]) -> None:
@@ -109,3 +112,15 @@ def test_prepared_card_survives_and_a_damaged_one_is_named(tmp_path: Path) -> No
         (tmp_path / PREPARED).write_text(damage)
         with pytest.raises(DatasetError, match=r"card.json"):
             read_prepared(tmp_path)
+
+
+def test_manifest_from_before_prompts_opens_and_has_the_digest_it_had(tmp_path: Path) -> None:
+    path = write_manifest(tmp_path, ROWS)
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["prompts"]), path)
+    rows = read_manifest(path)
+    assert rows == ROWS
+    names = ("sha256", "split", "domain", "label", "labels", "group", "captions", "mask_sha256")
+    lines = sorted(json.dumps([getattr(row, name) for name in names]) for row in rows)
+    before = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    assert in_content_order(rows)[0] == before

@@ -16,6 +16,7 @@ from segmentation_samples import entry, save_mask, save_picture, write_cases, wr
 
 from trainables.config import DataRef
 from trainables.context import Locations
+from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, reference_status
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
@@ -30,8 +31,8 @@ from trainables.errors import DatasetError
 
 
 def test_sizes_are_those_that_the_paper_pools() -> None:
-    def total(split: str, names: tuple[str, ...]) -> int:
-        return sum(get_data_card(name).expected_counts[split] for name in names)  # type: ignore[index]
+    def total(split: Split, names: tuple[str, ...]) -> int:
+        return sum(get_data_card(name).expected_counts[split] for name in names)
 
     assert (total("train", POOLS["pooled_polyp"]), total("val", POOLS["pooled_polyp"])) == (
         2090,
@@ -70,11 +71,11 @@ def test_every_case_is_opened_with_its_mask_class_and_prompts(
     folder = write_set(tmp_path / "root", name)
     prepared = prepare(name, tmp_path / "root", locations)
     assert prepared.differs
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         listed = json.loads((folder / "anns" / f"{split}.json").read_text())
         if name == "busi_tumours":
             listed = [case for case in listed if "normal" not in case["mask_name"]]
-        cases = load_split(DataRef(name=name), split, locations)  # type: ignore[arg-type]
+        cases = load_split(DataRef(name=name), split, locations)
         assert len(cases) == len(set(cases.ids)) == len(listed)
         part = "" if name != "camus" else "test/" if split == "test" else "train/"
         by_id = {part + case["mask_name"].rsplit(".", 1)[0]: case for case in listed}
@@ -136,9 +137,10 @@ def test_set_that_is_only_tested_has_both_lists_in_its_test_split(
     shutil.copy(folder / "anns" / "test.json", folder / "anns" / "val.json")
     prepare("etis_polyp", tmp_path / "root", locations)
     assert len(load_split(DataRef(name="etis_polyp"), "test", locations)) == 10
-    for split in ("train", "val"):
+    empty: tuple[Split, ...] = ("train", "val")
+    for split in empty:
         with pytest.raises(DatasetError, match=f"etis_polyp/{split}: no pictures"):
-            load_split(DataRef(name="etis_polyp"), split, locations)  # type: ignore[arg-type]
+            load_split(DataRef(name="etis_polyp"), split, locations)
 
 
 def test_digest_covers_prompts_and_their_order_but_no_place(
@@ -177,7 +179,7 @@ def test_missing_files_are_counted_and_named(tmp_path: Path, locations: Location
     folder = write_set(tmp_path / "root", "dfu")
     (folder / "images" / "3.png").unlink()
     (folder / "masks" / "5_m.png").unlink()
-    with pytest.raises(DatasetError, match="2 of 48 .* missing.* dfu/images/3.png, dfu/masks/5_m"):
+    with pytest.raises(DatasetError, match=r"2 of 48 .* missing.* dfu/images/3.png, dfu/masks/5_m"):
         prepare("dfu", tmp_path / "root", locations)
 
 
@@ -191,7 +193,7 @@ def test_names_that_tell_no_class_are_refused(
         1,
         lambda case: case.update(img_name="x.png", mask_name="y.png"),
     )
-    with pytest.raises(DatasetError, match="'x.png' and mask 'y.png' do not tell the class"):
+    with pytest.raises(DatasetError, match=r"'x\.png' and mask 'y\.png' do not tell the class"):
         prepare(name, tmp_path / "root", locations)
 
 
