@@ -209,8 +209,8 @@ def _distances(
 
 def _background(rng: np.random.Generator, n: int, size_px: int) -> Floats:
     tone = np.clip(rng.uniform(0.2, 0.8, (n, 1)) + rng.normal(0, 0.12, (n, 3)), 0.05, 0.95)
-    light_nchw = np.broadcast_to(tone[:, :, None, None], (n, 3, size_px, size_px))
-    light_nchw = light_nchw.astype(np.float32)
+    light_nchw: Floats = np.empty((n, 3, size_px, size_px), dtype=np.float32)
+    light_nchw[:] = tone[:, :, None, None]
     for cells in (3, 9, 21):
         strength = rng.uniform(0, 0.06, (n, 3, 1, 1)).astype(np.float32)
         light_nchw += strength * smooth_noise(rng, n, cells, size_px)[:, None]
@@ -226,5 +226,5 @@ def _tones(rng: np.random.Generator, colours: Ints) -> npt.NDArray[np.float64]:
 
 def _uneven_light(rng: np.random.Generator, canvas: Canvas, n: int) -> Floats:
     slope = rng.normal(0, 0.1, (2, n, 1, 1, 1))
-    light_nhw: Floats = (1 + slope[0] * canvas.x_hw + slope[1] * canvas.y_hw).astype(np.float32)
-    return light_nhw
+    light: Floats = (1 + slope[0] * canvas.x_hw + slope[1] * canvas.y_hw).astype(np.float32)
+    return light

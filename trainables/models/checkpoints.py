@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trainables.errors import WeightsError
 from trainables.models.card import BackboneCard, WeightsSource
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.text_cards import TextCard
 
 _SHOWN_KEYS = 4

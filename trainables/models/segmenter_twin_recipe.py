@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainables.data import referring_shapes
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 
 _VERSION = 1
 """Raised when the same card, pictures and lessons would give other weights."""

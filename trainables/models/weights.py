@@ -16,7 +16,8 @@ from trainables.data.content_hash import content_sha256
 from trainables.errors import ConfigError, DatasetError, SelectionError, WeightsError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.cards import BACKBONE_CARDS
-from trainables.models.segmenter_cards import SEGMENTER_CARDS, SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
+from trainables.models.segmenter_cards import SEGMENTER_CARDS
 from trainables.models.segmenter_twin_recipe import segmenter_twin_key
 from trainables.models.text_cards import TEXT_CARDS, TextCard
 from trainables.models.twin_recipe import twin_key
@@ -203,10 +204,12 @@ def _segmenter_status(ref: BackboneRef, card: SegmenterCard, locations: Location
         )
     found = [weights_status(part, locations) for part in card.parts.get(ref.weights, ())]
     source = card.source(ref.weights)
-    if source is None:
-        return _joined(ref, found, None)
-    own = _published_status(ref, source, locations)
-    return _joined(ref, [*found, own], own.path)
+    own = None if source is None else _published_status(ref, source, locations)
+    joined = _joined(ref, [*found, own] if own else found, None if own is None else own.path)
+    if card.package and find_spec(card.package) is None:
+        reason = f"'{card.name}' needs {card.package}: pip install \"xenograft[segmentation]\""
+        return replace(joined, present=False, reason=reason)
+    return joined
 
 
 def _joined(ref: BackboneRef, found: list[WeightsStatus], path: Path | None) -> WeightsStatus:

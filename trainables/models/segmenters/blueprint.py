@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trainables.config import BackboneRef
 from trainables.context import Locations
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenter_options import SegmenterOptions
 
 

@@ -15,7 +15,7 @@ from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
 from trainables.models.card import WeightsSource
 from trainables.models.checkpoints import load_strictly, read_published
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenters.blueprint import Blueprint
 from trainables.models.segmenters.clip_tokens import END_OF_TEXT, clip_tokens
 from trainables.models.segmenters.segmenter import DecodingSegmenter, TextTokens

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenters.clipseg import ClipSeg, build, load
 from trainables.models.segmenters.lessons import Lessons
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from trainables.data.canvas import Ints
 from trainables.data.referring_shapes import TRAITS, Scenes, Sentences, draw_scenes, refer
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenter_twin_recipe import Curriculum, Lesson
 
 SENTENCES = 4

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.errors import ConfigError
+from trainables.models.segmenter_card import SegmenterCard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +60,13 @@ class Segmenter(nn.Module, ABC):
         """Whether only the decoder trains; then the network is a :class:`DecodingSegmenter`."""
         return self.card.frozen_encoders
 
-    @abstractmethod
     def tokenize(self, texts: Sequence[str]) -> TextTokens:
         """Return texts as tokens, on the CPU; too long ones are cut.
 
         Raises:
             ConfigError: the network reads no text.
         """
+        raise ConfigError(f"'{self.card.name}' reads no text, got {len(texts)}")
 
     @abstractmethod
     def forward(self, pixels_nchw: Tensor, tokens: TextTokens | None) -> Tensor:
@@ -94,5 +95,5 @@ class DecodingSegmenter(Segmenter):
     def forward(self, pixels_nchw: Tensor, tokens: TextTokens | None) -> Tensor:
         """Return logits (n, 1, h, w) at the size of the input."""
         if tokens is None:
-            raise TypeError(f"'{self.card.name}' needs a text for each picture")
+            raise ConfigError(f"'{self.card.name}' needs a text for each picture")
         return self.decode(self.encode_image(pixels_nchw), self.encode_text(tokens))

@@ -19,7 +19,7 @@ from trainables.data.artifact_store import ArtifactStore
 from trainables.models import segmenter_twin_recipe as twin_recipe
 from trainables.models.card import TWIN, WeightsSource
 from trainables.models.seeding import seeded
-from trainables.models.segmenter_cards import SegmenterCard
+from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenters.lessons import Lessons
 from trainables.models.twin_pretraining import one_thread
 
