@@ -23,6 +23,7 @@ TRAINABLES: Mapping[str, str] = MappingProxyType(
         "generalise": "trainables.generalise",
         "grounding": "trainables.grounding",
         "knn": "trainables.knn",
+        "labo": "trainables.labo",
         "layer_knn": "trainables.layer_knn",
         "layer_reinit": "trainables.layer_reinit",
         "layer_similarity": "trainables.layer_similarity",

@@ -31,6 +31,7 @@ from trainables import (
     generalise,
     grounding,
     knn,
+    labo,
     layer_knn,
     layer_reinit,
     layer_similarity,
@@ -305,6 +306,15 @@ CASES = {
         config=layer_similarity.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
         analyses=("cka",),
         inputs=TRAINED,
+    ),
+    "labo": Case(
+        config=labo.Config(
+            backbone=BackboneRef(card="clip_vit_b16_twin"),
+            data=DataRef(name="isic_sex_twin", limit=20),
+            per_class=5,
+            training=HeadTraining(epochs=3, batch_size=8, lr=1e-1),
+        ),
+        steps=3,
     ),
     "lsl": Case(
         config=lsl.Config(

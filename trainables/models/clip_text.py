@@ -32,6 +32,7 @@ _NOT_TEXT = ("visual.", "prompts")
 _TEMPERATURE = "logit_scale"  # its logarithm
 _OPENAI_TEMPERATURE = 100.0
 _STARTING_TEMPERATURE = 1 / 0.07
+_BATCH = 256
 
 
 class ClipText(nn.Module):
@@ -119,7 +120,9 @@ class ClipText(nn.Module):
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Return one vector of length one per text, (n, d)."""
-        return F.normalize(self(self.token_ids(texts)), dim=-1)
+        starts = range(0, len(texts), _BATCH)
+        ids = [self.token_ids(texts[start : start + _BATCH]) for start in starts]
+        return torch.cat([F.normalize(self(ids_nt), dim=-1) for ids_nt in ids])
 
 
 def end_of_text(ids_nt: Tensor) -> Tensor:
