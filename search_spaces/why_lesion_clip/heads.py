@@ -1,0 +1,165 @@
+"""What is fitted to frozen features: probes, prompts, grounding functions, bottlenecks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from search_spaces.space import FloatRange, Space
+from search_spaces.study import CellRef, Levels, Objective, Recipe
+from search_spaces.why_lesion_clip.clips import BASE, RELEASED, Clip
+from search_spaces.why_lesion_clip.grid import ALL_REPORTS, TEST
+from trainables import bottleneck, grounding, probe, zero_shot
+from trainables.config import BackboneRef, DataRef
+from trainables.head_training import HeadTraining
+from trainables.knowledge import Knowledge
+
+ACCURACY = Objective(metric="val/accuracy")
+COLUMNS = 768
+"""The released code draws so many columns of any feature, and permutes those of CLIP."""
+
+CORPUS = {"skin": "isic_findings", "xray": "mimic_findings"}
+"""Pictures with texts: what CLIP is fine-tuned on and concepts are learned from."""
+
+TEMPLATES = {
+    "skin": ("a dermoscopic picture of {}", "a skin lesion: {}", "{}"),
+    "xray": ("a chest radiograph that shows {}", "a radiograph: {}", "{}"),
+}
+"""Ours: the paper's prompts, written by GPT-4, are not published."""
+
+_RATE = FloatRange(low=1e-4, high=1e-2, log=True)
+HEAD_SPACE: Space = {"training.lr": _RATE}
+KNOBO_SPACE: Space = {
+    "training.lr": _RATE,
+    "prior_weight": FloatRange(low=0.01, high=100.0, log=True),
+}
+GROUNDING_SPACE: Space = {"inverse_l2": FloatRange(low=1e-3, high=1e3, log=True)}
+
+ALIGNED = "aligned"
+"""Level of ``origin`` of what reads the CLIP that is fine-tuned here."""
+
+_PUBLISHED = {
+    "origin": "released",
+    "annotator": "flan_t5",
+    "reports": ALL_REPORTS,
+    "source": "PubMed",
+}
+
+
+def probed(backbone: BackboneRef, dataset: str, clip: CellRef | None = None) -> Recipe:
+    """Return the probe of section 5.
+
+    Args:
+        clip: the cell whose towers are read in the place of the backbone's own weights.
+    """
+    config = probe.Config(
+        backbone=backbone,
+        data=DataRef(name=dataset),
+        resize="center_crop",
+        fit="paper",
+        columns=COLUMNS,
+    )
+    return _head(config, {} if clip is None else {"clip": clip})
+
+
+def prompted(clip: Clip, modality: str, dataset: str, towers: CellRef | None = None) -> Recipe:
+    """Return zero-shot classification by the ensembled prompts of every class."""
+    config = zero_shot.Config(
+        backbone=clip.backbone,
+        text=clip.text_encoder,
+        data=DataRef(name=dataset),
+        resize="center_crop",
+        templates=TEMPLATES[modality],
+    )
+    return Recipe(
+        config=config,
+        objective=ACCURACY,
+        metric=TEST,
+        needs={} if towers is None else {"clip": towers},
+    )
+
+
+def grounded(levels: Levels) -> Recipe | None:
+    """Learn to tell concepts from features; one thing at a time is not as published."""
+    modality = levels["modality"]
+    changed = [name for name, level in _PUBLISHED.items() if levels[name] != level]
+    if len(changed) > 1 or (changed == ["reports"] and modality == "skin"):
+        return None
+    clip, towers = _clip(levels)
+    known = _knowledge(levels)
+    config = grounding.Config(
+        backbone=clip.backbone,
+        data=DataRef(name=CORPUS[modality]),
+        knowledge=known,
+        resize="center_crop",
+    )
+    if known.reports is not None:
+        least = max(1, config.least_held_out * known.reports // int(ALL_REPORTS))
+        config = replace(config, least_held_out=least)
+    return Recipe(
+        config=config,
+        objective=ACCURACY,
+        metric="accuracy",
+        space=GROUNDING_SPACE,
+        needs=towers,
+    )
+
+
+def knobo(levels: Levels, **changes: Any) -> Recipe:
+    """Return KnoBo as published, with changes of its config.
+
+    Args:
+        levels: of ``modality`` and ``dataset``; those of ``origin``, ``source``, ``annotator`` and
+            ``reports`` where they are not as published.
+    """
+    clip, towers = _clip(levels)
+    config = bottleneck.Config(
+        backbone=clip.backbone,
+        data=DataRef(name=levels["dataset"]),
+        knowledge=_knowledge(levels),
+        resize="center_crop",
+    )
+    chosen = {name: levels.get(name, level) for name, level in _PUBLISHED.items()}
+    concepts = CellRef.of("grounding", {"modality": levels["modality"], **chosen})
+    recipe = _head(replace(config, **changes), {"grounding": concepts, **towers})
+    return replace(recipe, space=KNOBO_SPACE) if recipe.config.prior_weight else recipe
+
+
+def pcbm_h(levels: Levels, *, sequential: bool) -> Recipe:
+    """Return PCBM-h: the layers trained jointly as KnoBo's code does, or one after the other."""
+    changes: dict[str, Any] = {"scores": "text", "prior_weight": 0.0, "columns": COLUMNS}
+    if not sequential:
+        return knobo(levels, residual="joint", **changes)
+    training = HeadTraining(epochs=20, lr=1e-2)
+    return knobo(levels, residual="sequential", residual_l2=1e-3, training=training, **changes)
+
+
+def fine_tuned(modality: str, captions: str = "findings") -> CellRef:
+    """Return the cell that fine-tunes CLIP on the corpus of a modality."""
+    return CellRef.of("align", {"modality": modality, "captions": captions})
+
+
+def _clip(levels: Levels) -> tuple[Clip, dict[str, CellRef]]:
+    """Return whose features are read, and the cell that fine-tunes it, if one does."""
+    modality = levels["modality"]
+    if levels.get("origin") == ALIGNED:
+        return BASE, {"clip": fine_tuned(modality)}
+    return RELEASED[modality], {}
+
+
+def _knowledge(levels: Levels) -> Knowledge:
+    chosen: dict[str, Any] = {n: levels[n] for n in ("source", "annotator") if n in levels}
+    reports = levels.get("reports", ALL_REPORTS)
+    return Knowledge(**chosen, reports=None if reports == ALL_REPORTS else int(reports))
+
+
+def _head(config: Any, needs: Mapping[str, CellRef]) -> Recipe:
+    return Recipe(
+        config=config,
+        objective=ACCURACY,
+        metric=TEST,
+        space=HEAD_SPACE,
+        steps=config.training.epochs,
+        needs=needs,
+    )
