@@ -49,7 +49,7 @@ def _draw(rng: np.random.Generator, labels: Ints, parameters: ReferringTwinParam
     truth = draw_referring_truth(rng, labels, parameters)
     canvas, n = Canvas(parameters.size_px, SIZE_PX), len(labels)
     light_nchw = _ground(rng, canvas, parameters.scene, n)
-    mask_nhw = canvas.empty(n)
+    target_nhw, other_nhw = canvas.empty(n), canvas.empty(n)
     for place in range(QUADRANTS):
         of_target = place < truth["target_count"]
         last = truth["named_count"] + truth["other_count"]
@@ -63,10 +63,13 @@ def _draw(rng: np.random.Generator, labels: Ints, parameters: ReferringTwinParam
         _paint(rng, light_nchw, canvas, cover_nhw, _TONES[parameters.scene][group["tone"]])
         if parameters.scene == BREAST:
             _cast_shadow(light_nchw, canvas, cover_nhw, group["tone"])
-        mask_nhw = np.maximum(mask_nhw, cover_nhw * of_target[:, None, None])
-    masks_nhw = np.where(mask_nhw > 0.5, 255, 0).astype(np.uint8)
+        target_nhw = np.maximum(target_nhw, cover_nhw * of_target[:, None, None])
+        other_nhw = np.maximum(other_nhw, cover_nhw * of_other[:, None, None])
+    masks_nhw = np.where(target_nhw > 0.5, 255, 0).astype(np.uint8)
+    # How large the other group is tells how much a viewer without the prompt can get right.
+    other_px = (other_nhw > 0.5).sum(axis=(1, 2))
     pixels_nchw = _photograph(rng, light_nchw, canvas, parameters)
-    return pixels_nchw, {**truth, "mask": masks_nhw}
+    return pixels_nchw, {**truth, "other_px": other_px, "mask": masks_nhw}
 
 
 def _ground(rng: np.random.Generator, canvas: Canvas, scene: Scene, n: int) -> Floats:
