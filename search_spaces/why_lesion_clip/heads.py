@@ -10,7 +10,7 @@ from search_spaces.space import FloatRange, Space
 from search_spaces.study import CellRef, Levels, Objective, Recipe
 from search_spaces.why_lesion_clip.clips import BASE, RELEASED, Clip
 from search_spaces.why_lesion_clip.grid import ALL_REPORTS, TEST
-from trainables import bottleneck, grounding, probe, zero_shot
+from trainables import bottleneck, concept_diversity, grounding, labo, probe, zero_shot
 from trainables.config import BackboneRef, DataRef
 from trainables.head_training import HeadTraining
 from trainables.knowledge import Knowledge
@@ -103,6 +103,8 @@ def grounded(levels: Levels) -> Recipe | None:
         metric="accuracy",
         space=GROUNDING_SPACE,
         needs=towers,
+        # What GPT-4 said of the reports is not published.
+        optional_data=known.annotator == "gpt4",
     )
 
 
@@ -133,6 +135,27 @@ def pcbm_h(levels: Levels, *, sequential: bool) -> Recipe:
         return knobo(levels, residual="joint", **changes)
     training = HeadTraining(epochs=20, lr=1e-2)
     return knobo(levels, residual="sequential", residual_l2=1e-3, training=training, **changes)
+
+
+def language_in_a_bottle(levels: Levels) -> Recipe:
+    """Return LaBo; the phrases it chooses from are not published, so it is left out without."""
+    config = labo.Config(
+        backbone=RELEASED[levels["modality"]].backbone,
+        data=DataRef(name=levels["dataset"]),
+        resize="center_crop",
+    )
+    return replace(_head(config, {}), optional_data=True)
+
+
+def diversity(levels: Levels) -> Recipe:
+    """Measure how different the concepts of a source are."""
+    asked: dict[str, Any] = {"subject": levels["modality"], "source": levels["source"]}
+    released = levels["definition"] == "released"
+    return Recipe(
+        config=concept_diversity.Config(**asked),
+        objective=Objective(metric="val/diversity"),
+        metric="diversity_as_released" if released else "diversity",
+    )
 
 
 def fine_tuned(modality: str, captions: str = "findings") -> CellRef:

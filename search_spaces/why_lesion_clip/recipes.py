@@ -27,10 +27,9 @@ def by_split(configure: Configure) -> Configure:
     return configured
 
 
-def method(levels: Levels) -> Recipe | None:
+def method(levels: Levels) -> Recipe:
     """Tables 1, 2 and 12."""
-    configure = _METHODS.get(levels["method"])
-    return None if configure is None else configure(levels)
+    return _METHODS[levels["method"]](levels)
 
 
 def without_parts(levels: Levels) -> Recipe:
@@ -110,6 +109,7 @@ _METHODS: Mapping[str, Callable[[Levels], Recipe]] = MappingProxyType(
         "densenet": trained.densenet,
         "linear_probe": _linear_probe,
         "lsl": _language_shaped,
+        "labo": heads.language_in_a_bottle,
         "pcbm_h": partial(heads.pcbm_h, sequential=False),
         "pcbm_h_sequential": partial(heads.pcbm_h, sequential=True),
         "knobo": heads.knobo,

@@ -113,6 +113,12 @@ def _prompted(config: Any, smoke: bool) -> Any:
     return replace(config, data=_few(config.data, smoke), prompts=prompts)
 
 
+def _made_up(config: Any, smoke: bool) -> Any:
+    """No picture tells a list of concepts that it is to be a twin's."""
+    del smoke
+    return replace(config, subject=f"{config.subject}_twin")
+
+
 def _few(data: Any, smoke: bool) -> Any:
     return replace(data, limit=SMOKE_PICTURES) if smoke else data
 
@@ -139,6 +145,8 @@ _SCALED: Mapping[str, Callable[[Any, bool], Any]] = MappingProxyType(
         "align": _aligned,
         "bottleneck": _bottleneck,
         "classify": _trained,
+        "concept_diversity": _made_up,
+        "labo": _headed,
         "lsl": _shaped,
         "probe": _probed,
         "zero_shot": _prompted,

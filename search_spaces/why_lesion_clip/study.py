@@ -14,6 +14,7 @@ from search_spaces.why_lesion_clip.grid import (
     ANNOTATOR,
     CAPTIONS,
     DATASET,
+    DEFINITION,
     METHOD,
     MODALITY,
     ORIGIN,
@@ -152,6 +153,15 @@ STUDY = Study(
             configure=recipes.by_split(recipes.own_clip),
             budget=BUDGET,
             columns=("method",),
+        ),
+        Experiment(
+            name="diversity",
+            title="Mean distance of the concepts of a source (Table 3)",
+            factors=(MODALITY, SOURCE, DEFINITION),
+            configure=heads.diversity,
+            published=published.diversity(),
+            budget=Budget(replicates=1),
+            columns=("definition",),
         ),
         Experiment(
             name="align",

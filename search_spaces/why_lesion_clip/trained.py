@@ -41,6 +41,8 @@ def aligned(levels: Levels) -> Recipe:
         metric="chosen/contrastive_loss",
         space=ALIGN_SPACE,
         steps=config.epochs,
+        # The reports about pictures of skin are not published.
+        optional_data=not findings,
     )
 
 

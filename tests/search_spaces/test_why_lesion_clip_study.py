@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.plan import Plan, make_plan
 from orchestrator.selection import Selection
+from search_spaces.derived import Values
 from search_spaces.published_numbers import published_rows
 from search_spaces.study import Cell, cell_key
 from search_spaces.why_lesion_clip import STUDY
@@ -56,7 +57,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def test_every_experiment_has_its_cells() -> None:
     places = 20 * 2
     assert Counter(cell.experiment for cell in CELLS.values()) == {
-        "methods": places * (len(METHOD.levels) - 1),
+        "methods": places * len(METHOD.levels),
         "ablations": places * 3,
         "sources": places * 5,
         "annotators": places * 2,
@@ -67,6 +68,7 @@ def test_every_experiment_has_its_cells() -> None:
         "probe": 10 * 9,
         "untrained": 10 * 4,
         "own_clip": places * 2,
+        "diversity": 2 * 5 * 2,
         "align": 4,
         "lsl": 2,
         # As published; our CLIP, the other annotator, four sources; five numbers of reports.
@@ -288,9 +290,9 @@ def test_printed_averages_are_those_of_the_printed_cells_unless_they_are_suspect
 def test_the_mean_gap_is_not_the_gap_of_the_means() -> None:
     """One data set is better out of the domain than in it."""
     names = list(datasets("skin", confounded=True))
-    means = {("skin", name, split, "m"): 0.5 for name in names for split in ("id", "ood")}
-    means |= {("skin", names[0], "ood", "m"): 0.7, ("skin", names[1], "ood", "m"): 0.3}
-    found = aggregates(means)
+    means: Values = {("skin", name, split, "m"): 0.5 for name in names for split in ("id", "ood")}
+    moved: Values = {("skin", names[0], "ood", "m"): 0.7, ("skin", names[1], "ood", "m"): 0.3}
+    found = aggregates({**means, **moved})
     assert found["skin", "gap", "m"] == pytest.approx(0.4 / 5)
     assert found["skin", "id", "m"] == found["skin", "ood", "m"] == pytest.approx(0.5)
 
@@ -434,6 +436,22 @@ def test_zero_shot_on_twins_asks_for_what_reports_of_twins_say(twin: Plan) -> No
 
 
 # What is missing
+
+
+def test_what_nobody_published_is_left_out_with_a_reason(tmp_path: Path) -> None:
+    """Phrases of LaBo, reports about pictures of skin, what GPT-4 said of reports."""
+    skipped = _plan(tmp_path, recipe="paper").skipped
+    names = {CELLS[key].experiment: reason for key, reason in skipped.items()}
+    assert names.keys() >= {"methods", "align", "grounding"}
+    for key in skipped:
+        levels = dict(CELLS[key].levels)
+        assert (
+            levels.get("method") == "labo"
+            or levels.get("annotator") == "gpt4"
+            or levels.get("captions") == "report"
+            or levels.get("model") == "aligned_report"
+        ), key
+    assert all(skipped.values())
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
