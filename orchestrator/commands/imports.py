@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.commands.import_domainbed import import_domainbed
+from orchestrator.commands.import_hydra import import_hydra
 from orchestrator.commands.import_params import import_params
 from orchestrator.commands.import_splits import import_splits
 
@@ -28,4 +29,5 @@ imports = typer.Typer(
 )
 imports.command(_DEFAULT)(import_params)
 imports.command("domainbed")(import_domainbed)
+imports.command("hydra")(import_hydra)
 imports.command("splits")(import_splits)

@@ -13,6 +13,8 @@ from trainables.config import canonical, flatten, override_all
 from trainables.errors import ConfigError, XenograftError
 from trainables.models.cards import get_backbone_card
 
+_OF_BACKBONE = ("image_size_px", "interpolation")
+
 
 def find_cell(study: Study, experiments: tuple[str, ...], out: Translation) -> Cell | None:
     """Return the cell with the translation's levels in the first experiment that has it."""
@@ -67,7 +69,7 @@ def differing(cell: Cell, out: Translation) -> dict[str, str]:
 
 def _effective(key: str, theirs: Mapping[str, Any]) -> Any:
     """Return what a config's value means: None leaves size and resizing to the backbone's card."""
-    if theirs[key] is None and key in ("image_size_px", "interpolation"):
+    if theirs[key] is None and key in _OF_BACKBONE and "backbone.card" in theirs:
         return getattr(get_backbone_card(theirs["backbone.card"]), key)
     return theirs[key]
 
@@ -110,4 +112,4 @@ def refuse_if(problems: list[str], file: str) -> None:
 
 
 class ImportParamsError(XenograftError):
-    """A ``params.json`` cannot be imported as it is; the message lists every reason."""
+    """What a repository was run with cannot be imported as it is; the message lists the reasons."""
