@@ -41,7 +41,8 @@ class Config:
             :mod:`trainables.alignment.pair_loss`. OpenCLIP's own default is both false.
         val_batch_size: pairs that validation compares with each other; its loss depends on it.
         val_pairs: the most pairs of a validation, the first ones.
-        image_size_px, mean, std: of the input; the backbone card's own when None.
+        image_size_px, mean, std: of the input; those of the backbone's card when None, or of the
+            file that was published beside its weights.
         augment: random changes of training pictures; OpenCLIP only crops them a little.
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
     """

@@ -32,6 +32,7 @@ from trainables.engine.config import Precision
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.loop import Training, fit
 from trainables.models.cards import get_backbone_card
+from trainables.models.published_norm import published_norm
 
 if TYPE_CHECKING:
     from trainables.lsl import Config
@@ -86,7 +87,7 @@ def _start(config: Config, context: Context) -> tuple[PairModel, EvalTransform]:
     """Return both towers to be trained, and what pictures go through, in training too."""
     given = clip_input(config.backbone, context)
     if given is None:
-        transform = _own_transform(config)
+        transform = _own_transform(config, context)
         size_px = transform.size_px
         model = create_pair_model(config.backbone, context.locations, context.seed, size_px)
     else:
@@ -98,12 +99,13 @@ def _start(config: Config, context: Context) -> tuple[PairModel, EvalTransform]:
     return model, transform
 
 
-def _own_transform(config: Config) -> EvalTransform:
+def _own_transform(config: Config, context: Context) -> EvalTransform:
     card = get_backbone_card(config.backbone.card)
+    mean, std = published_norm(config.backbone, context.locations)
     return EvalTransform(
         size_px=config.image_size_px or card.image_size_px,
-        mean=card.mean,
-        std=card.std,
+        mean=mean,
+        std=std,
         interpolation=card.interpolation,
         resize="center_crop",
     )

@@ -21,6 +21,7 @@ from trainables.engine.loop import Training, fit
 from trainables.engine.supervised import augmented
 from trainables.errors import ConfigError, DatasetError
 from trainables.models.cards import get_backbone_card
+from trainables.models.published_norm import published_norm
 
 if TYPE_CHECKING:
     from trainables.align import Config
@@ -30,7 +31,7 @@ def train(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.align.run` promises."""
     _check_ranks(config, context)
     pairs = Pairs.of(open_split(config.data, "train", context), config.captions)
-    transform = _transform(config)
+    transform = _transform(config, context)
     model = create_pair_model(config.backbone, context.locations, context.seed, transform.size_px)
     measure = _measuring(config, model, transform, context)
 
@@ -90,12 +91,13 @@ def _measuring(
     return measure
 
 
-def _transform(config: Config) -> EvalTransform:
+def _transform(config: Config, context: Context) -> EvalTransform:
     card = get_backbone_card(config.backbone.card)
+    mean, std = published_norm(config.backbone, context.locations)
     return EvalTransform(
         size_px=config.image_size_px or card.image_size_px,
-        mean=config.mean or card.mean,
-        std=config.std or card.std,
+        mean=config.mean or mean,
+        std=config.std or std,
         interpolation=card.interpolation,
         resize="center_crop",
     )

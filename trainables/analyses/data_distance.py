@@ -19,6 +19,7 @@ from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.engine.inputs import eval_transform
 from trainables.features import frozen_features
+from trainables.models.published_norm import as_published
 
 if TYPE_CHECKING:
     from trainables.data_distance import Config
@@ -29,7 +30,8 @@ _ROWS = 4096  # that are centred and squared in float64 at a time
 def measure(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.data_distance.run` promises."""
     # Normalised as the backbone wants it, and so the same for both sets.
-    transform = eval_transform(config.backbone, config.data, config.image_size_px)
+    by_card = eval_transform(config.backbone, config.data, config.image_size_px)
+    transform = as_published(by_card, config.backbone, context.locations)
 
     def fit(sets: Sequence[ImageSet]) -> Gaussian:
         # One split at a time: all features of the largest set are gigabytes.

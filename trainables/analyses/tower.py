@@ -21,6 +21,7 @@ from trainables.features import FrozenNetwork, feature_seed, frozen_features, st
 from trainables.models.backbone import Backbone
 from trainables.models.clip_text import clip_temperature
 from trainables.models.factory import create_backbone
+from trainables.models.published_norm import as_published
 from trainables.models.text_vectors import text_vectors
 
 
@@ -86,13 +87,14 @@ class _CardTower:
 
     def __init__(self, config: TowerConfig, context: Context, resize: Resize) -> None:
         self.backbone, self.context = config.backbone, context
-        self.transform = eval_transform(
+        by_card = eval_transform(
             config.backbone,
             config.data,
             config.image_size_px,
             channels=config.channels,
             resize=resize,
         )
+        self.transform = as_published(by_card, config.backbone, context.locations)
 
     def feats(self, images: ImageSet) -> Tensor:
         return frozen_features(self.backbone, images, self.transform, self.context)

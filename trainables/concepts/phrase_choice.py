@@ -14,6 +14,7 @@ Legend: n pictures, m phrases, d width, k classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from torch import Tensor
 _LEAST_SCORE = 1e-8
 
 
-def information(unit_nd: Tensor, labels_n: NDArray[object], phrases_md: Tensor, k: int) -> Tensor:
+def information(unit_nd: Tensor, labels_n: NDArray[Any], phrases_md: Tensor, k: int) -> Tensor:
     """Return how much each phrase tells of the classes, (m).
 
     A phrase's mean cosines with the pictures of each class, taken as if they were the joint

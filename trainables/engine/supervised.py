@@ -30,6 +30,7 @@ from trainables.errors import ConfigError, DatasetError
 from trainables.metrics.classification import classification_metrics
 from trainables.models.freezing import freeze_backbone, freeze_unreached
 from trainables.models.heads import Classifier
+from trainables.models.published_norm import as_published
 from trainables.models.token_head import TokenHead
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     """Do what :func:`trainables.classify.run` promises."""
     train, val = _training_set(config, context), _validation_set(config, context)
     given = clip_input(config.backbone, context)
-    spec = _spec(config, train, given)
+    spec = _spec(config, train, given, context)
     transform, model = spec.transform, _create_model(config, spec, given, context)
     if config.keep_initial and context.final and context.is_main:
         save_initial(context.artifacts, model)
@@ -140,7 +141,7 @@ def _training_set(config: Config, context: Context) -> ImageSet:
     return train.subset(stratified_fraction(train.labels, config.train_fraction, seed))
 
 
-def _transform(config: Config, given: ClipInput | None) -> EvalTransform:
+def _transform(config: Config, given: ClipInput | None, context: Context) -> EvalTransform:
     if given is None:
         transform = eval_transform(
             config.backbone,
@@ -150,6 +151,8 @@ def _transform(config: Config, given: ClipInput | None) -> EvalTransform:
             config.channels,
             config.resize,
         )
+        if config.normalisation == "backbone":
+            transform = as_published(transform, config.backbone, context.locations)
     else:
         check_input_transform(given, config.image_size_px, config.channels)
         if config.normalisation != "backbone":
@@ -162,13 +165,15 @@ def _transform(config: Config, given: ClipInput | None) -> EvalTransform:
     )
 
 
-def _spec(config: Config, train: ImageSet, given: ClipInput | None) -> ClassifierSpec:
+def _spec(
+    config: Config, train: ImageSet, given: ClipInput | None, context: Context
+) -> ClassifierSpec:
     return ClassifierSpec(
         backbone=config.backbone,
         head=config.head,
         classes=train.classes,
         task=train.task,
-        transform=_transform(config, given),
+        transform=_transform(config, given, context),
     )
 
 

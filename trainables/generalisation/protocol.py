@@ -30,6 +30,7 @@ from trainables.generalisation.splits import Domains, open_domains
 from trainables.generalisation.training import Batches, StepsConfig, StepTraining, fit_steps
 from trainables.models.card import IMAGENET_MEAN, IMAGENET_STD
 from trainables.models.cards import get_backbone_card
+from trainables.models.published_norm import published_norm
 
 if TYPE_CHECKING:
     from trainables.generalise import Config
@@ -40,7 +41,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     check_batch_size(config.batch_size, context)
     sources = _open(config, config.source_domains, context)
     targets = _open_targets(config, context) if context.final else None
-    transform = _transform(config)
+    transform = _transform(config, context)
     varied = augmented(transform, config.augment)
     setting = Setting(
         classes=sources.images.classes,
@@ -92,13 +93,15 @@ def _open_targets(config: Config, context: Context) -> Domains:
     return _open(config, config.test_domains, context)
 
 
-def _transform(config: Config) -> EvalTransform:
+def _transform(config: Config, context: Context) -> EvalTransform:
     card = get_backbone_card(config.method.backbone.card)
-    is_imagenet = config.normalisation == "imagenet"
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if config.normalisation != "imagenet":
+        mean, std = published_norm(config.method.backbone, context.locations)
     return EvalTransform(
         size_px=config.image_size_px or card.image_size_px,
-        mean=IMAGENET_MEAN if is_imagenet else card.mean,
-        std=IMAGENET_STD if is_imagenet else card.std,
+        mean=mean,
+        std=std,
         interpolation="bilinear",
     )
 

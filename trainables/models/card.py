@@ -9,6 +9,9 @@ from typing import Any, Literal
 from trainables.data.transforms import Grey, Interpolation
 from trainables.errors import ConfigError, WeightsError, did_you_mean
 
+SETTINGS = "open_clip_config.json"
+"""Beside weights of OpenCLIP on the hub: mean and sd of the pictures they were trained on."""
+
 RANDOM = "random"
 TWIN = "twin"
 
@@ -98,6 +101,8 @@ class BackboneCard:
         sources: published weights; empty for a twin and for what is untrained.
         default_weights: the tag used when nobody chooses.
         twin: card of the small stand-in; None for a twin, and for what is small itself.
+        companions: files that must lie beside the weights, see
+            :mod:`trainables.models.published_norm`.
         module: the loader, see docs/models.md.
     """
 
@@ -129,6 +134,7 @@ class BackboneCard:
     untrained: bool = False
     sources: tuple[WeightsSource, ...] = ()
     twin: str | None = None
+    companions: tuple[str, ...] = ()
 
     @property
     def is_twin(self) -> bool:

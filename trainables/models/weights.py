@@ -111,12 +111,20 @@ def _whole_status(
     if ref.weights in (RANDOM, TWIN):
         return _made_status(ref, card, locations)
     found = _published_status(ref, card.source(ref.weights), locations)
-    if found.path is not None and isinstance(card, TextCard):
-        return _with_companions(found, found.path.parent, card)
+    if found.path is None or not card.companions:
+        return found
+    folder = found.path.parent
+    found = _with_companions(found, folder, card)
+    if found.present and isinstance(card, BackboneCard):
+        # What they say changes the numbers; a word list has always been taken to belong.
+        hashes = [content_sha256(folder / name, locations.store) for name in card.companions]
+        return replace(found, digest=digest([found.digest, *hashes]))
     return found
 
 
-def _with_companions(status: WeightsStatus, folder: Path, card: TextCard) -> WeightsStatus:
+def _with_companions(
+    status: WeightsStatus, folder: Path, card: BackboneCard | TextCard
+) -> WeightsStatus:
     """Return a status that is present only where the files beside the weights are."""
     missing = [name for name in card.companions if not (folder / name).is_file()]
     if not missing:
@@ -287,7 +295,7 @@ def _download(source: WeightsSource, card: _Card) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    beside = card.companions if isinstance(card, TextCard) else ()
+    beside = () if isinstance(card, SegmenterCard) else card.companions
     for filename in (source.filename, *beside):
         try:
             hf_hub_download(source.origin, filename)

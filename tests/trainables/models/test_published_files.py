@@ -79,6 +79,8 @@ def published(request, locations):
     name, file, part, layout, key = request.param
     path = locations.weights / name.removesuffix("_released") / file
     path.parent.mkdir(parents=True)
+    for companion in get_backbone_card(name).companions:
+        (path.parent / companion).write_text("{}")
 
     def write(shapes):
         tensors = layouts.without_memory(shapes)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trainables.models.card import WeightsSource
+from trainables.models.card import SETTINGS, WeightsSource
 from trainables.models.catalogue.clip import CLIP_MEAN, CLIP_STD, CLIP_VIT_B16, CLIP_VIT_B16_TWIN
 
 _HALF = (0.5, 0.5, 0.5)
-_SETTINGS = "open_clip_config.json"
 
 CLIP_VIT_L14 = replace(
     CLIP_VIT_B16,
@@ -71,7 +70,7 @@ def _tuned(tag: str, origin: str, licence: str, trained_on: str) -> tuple[Weight
             sha256=None,
             licence=licence,
             trained_on=trained_on,
-            where=f"{origin} on the hub: open_clip_pytorch_model.bin and {_SETTINGS}",
+            where=f"{origin} on the hub: open_clip_pytorch_model.bin and {SETTINGS}",
         ),
     )
 
@@ -88,6 +87,7 @@ WHYLESIONCLIP = replace(
     ),
     default_weights="isic",
     twin="whyclip_twin",
+    companions=(SETTINGS,),
 )
 
 WHYXRAYCLIP = replace(
@@ -102,6 +102,7 @@ WHYXRAYCLIP = replace(
     ),
     default_weights="mimic_cxr",
     twin="whyclip_twin",
+    companions=(SETTINGS,),
 )
 
 PMC_CLIP = replace(
@@ -117,6 +118,7 @@ PMC_CLIP = replace(
     ),
     default_weights="pmc_oa_roco",
     twin="pmc_clip_twin",
+    companions=(SETTINGS,),
 )
 
 CLIP_VIT_L14_TWIN = replace(
