@@ -84,7 +84,11 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         ledger = Ledger(folder / "ledger.jsonl")
         queue = StudyQueue(plan, ledger)
         tracker = Tracker(
-            ledger.path, settings.tracking_uri, plan.study.name, folder / "tracking.json"
+            ledger.path,
+            settings.tracking_uri,
+            plan.study.name,
+            folder / "tracking.json",
+            hash_names=settings.file_names == "hashed",
         )
         ended: list[str] = []
         queue.listen(lambda event: _on_event(event, folder, tracker, ended))

@@ -31,6 +31,8 @@ class Settings:
         data: folder of prepared data sets (default: ``<storage>/data``).
         weights: folder searched for weight files (default: ``<storage>/weights``).
         tracking_uri: MLflow store (default: a sqlite file in the storage).
+        file_names: 'hashed' keeps names of files and patients out of the tracking store and the
+            report; 'plain' lets them in.
         hub: 'online' allows fetching weights from a model hub while planning.
         address: Ray cluster to use; empty starts a local one.
         workers_per_trial: DDP ranks of one trial.
@@ -46,6 +48,7 @@ class Settings:
     data: Path = Path()
     weights: Path = Path()
     tracking_uri: str = ""
+    file_names: Literal["hashed", "plain"] = "hashed"
     hub: Literal["offline", "online"] = "offline"
     address: str = ""
     workers_per_trial: int = 1

@@ -130,6 +130,8 @@ def _ship(folder: Path, tracking_uri: str, study: str) -> tuple[bool, int]:
         tracking_uri=tracking_uri,
         study=study,
         state_path=folder / "tracking.json",
+        # Logs of a sweep name no pictures.
+        hash_names=False,
     )
     before = shipper.refused
     new = False

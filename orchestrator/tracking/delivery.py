@@ -8,6 +8,7 @@ equal (key, step, time, value), and everything else replaces itself with the sam
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from orchestrator.events import (
     StartEvent,
 )
 from orchestrator.tracking import entities, names
+from orchestrator.tracking.file_names import FileNames
 from orchestrator.tracking.history import History
 from orchestrator.tracking.runs import RefusedError, Runs, RunStatus
 from orchestrator.tracking.state import DeliveryState
@@ -38,6 +40,7 @@ class Delivery:
 
     Args:
         folder: the study's folder, which artifact folders are relative to.
+        file_names: how files and patients are called in the store.
         uncertain_until: up to this byte of the ledger, runs may exist that ``state`` lacks.
     """
 
@@ -45,6 +48,7 @@ class Delivery:
     state: DeliveryState
     history: History
     folder: Path
+    file_names: FileNames
     uncertain_until: int
     buffers: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
@@ -113,7 +117,7 @@ class Delivery:
         step = max(event.step, self.history.steps.get(event.trial, event.step))
         ended = entities.metric_list(entities.end_metrics(event), step, event.t)
         reports = self.buffers.pop(event.trial, [])
-        self.runs.log(run, metrics=[*reports, *ended], tags=entities.end_tags(event))
+        self.runs.log(run, metrics=[*reports, *ended], tags=self._told(entities.end_tags(event)))
         self.runs.end(run, _STATUS[event.state], event.t)
         self.state.trials.pop(event.trial, None)
         if event.artifacts is not None:
@@ -121,13 +125,25 @@ class Delivery:
 
     def _store_files(self, run: str, artifacts: Path) -> None:
         for file in _uploadable(artifacts, _ARTIFACT_TYPES):
-            self.runs.upload(run, file)
+            self._upload(run, file)
         gallery = artifacts / GALLERY
         # The listing is written last: without it the trial was stopped among its pictures.
         if (gallery / LISTING).is_file():
             for file in _uploadable(gallery, _GALLERY_TYPES):
-                self.runs.upload(run, file, GALLERY)
+                self._upload(run, file, GALLERY)
             self.runs.log(run, tags={names.GALLERY: GALLERY})
+
+    def _upload(self, run: str, file: Path, folder: str | None = None) -> None:
+        try:
+            with self.file_names.file(file) as copy:
+                self.runs.upload(run, copy, folder)
+        except ValueError as error:
+            raise RefusedError(f"{file.name} of run {run} is damaged: {error}") from error
+
+    def _told(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Return tags as the store may have them: errors name files."""
+        said = {names.ERROR, names.REASON}
+        return {k: self.file_names.text(v) if k in said else v for k, v in tags.items()}
 
     def _end_cell(self, event: CellEndEvent) -> None:
         run = self.state.cells.get(event.cell)
@@ -136,7 +152,7 @@ class Delivery:
         means = self.history.means(event.replicates)
         means[names.N] = float(len(event.replicates))
         metrics = entities.metric_list(means, 0, event.t)
-        self.runs.log(run, metrics=metrics, tags=entities.cell_end_tags(event))
+        self.runs.log(run, metrics=metrics, tags=self._told(entities.cell_end_tags(event)))
         self.runs.end(run, _STATUS[event.state], event.t)
 
     def _run_of(self, trial: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestrator.events import Event
 from orchestrator.ledger import Ledger
 from orchestrator.tracking.delivery import Delivery
+from orchestrator.tracking.file_names import FileNames
 from orchestrator.tracking.history import History
 from orchestrator.tracking.runs import RefusedError, Runs
 from orchestrator.tracking.state import DeliveryState
@@ -46,11 +47,21 @@ class Shipper:
         ledger_path: the study's ledger, in the study's folder.
         tracking_uri: an address :func:`~orchestrator.tracking.store.check_uri` accepts.
         state_path: where the cursor is kept.
+        hash_names: see :mod:`orchestrator.tracking.file_names`.
     """
 
     def __init__(
-        self, *, ledger_path: Path, tracking_uri: str, study: str, state_path: Path
+        self,
+        *,
+        ledger_path: Path,
+        tracking_uri: str,
+        study: str,
+        state_path: Path,
+        hash_names: bool = True,
     ) -> None:
+        self._names = (
+            FileNames.of_storage(ledger_path.parent.parent) if hash_names else FileNames(None)
+        )
         self._ledger = Ledger(ledger_path)
         self._uri = tracking_uri
         self._study = study
@@ -111,6 +122,7 @@ class Shipper:
             state=self._state,
             history=history,
             folder=self._ledger.path.parent,
+            file_names=self._names,
             uncertain_until=self._ledger_size(),
         )
 

@@ -31,6 +31,8 @@ class Tracker:
         study: name of the study.
         state_path: JSON file that remembers how far delivery has come.
         flush_s: how long events gather before they are shipped together.
+        hash_names: keep names of files and patients out of the store, see
+            :mod:`orchestrator.tracking.file_names`.
 
     Raises:
         TrackingError: the address is not accepted, or the state file is damaged.
@@ -43,6 +45,7 @@ class Tracker:
         study: str,
         state_path: Path,
         flush_s: float = 5.0,
+        hash_names: bool = True,
     ) -> None:
         check_uri(tracking_uri)
         self._ledger_path = ledger_path
@@ -52,6 +55,7 @@ class Tracker:
             tracking_uri=tracking_uri,
             study=study,
             state_path=state_path,
+            hash_names=hash_names,
         )
         self._changed = threading.Condition()
         self._pending = 1  # whatever an earlier driver left

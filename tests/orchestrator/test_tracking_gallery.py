@@ -26,7 +26,7 @@ def leave_gallery(tmp_path: Path, *files: str) -> None:
     gallery = tmp_path / "grafts" / "trials" / "a" / "gallery"
     gallery.mkdir(parents=True)
     for name in files:
-        (gallery / name).write_bytes(name.encode())
+        (gallery / name).write_text(f'"{name}"')
     events = [session(), cell("c1", [place("transfer", {"weights": "imagenet"})])]
     events += trial("c1", 0, phase="replicate", t=T0 + 10, artifacts="trials/a")
     write(tmp_path / "grafts" / "ledger.jsonl", events)
