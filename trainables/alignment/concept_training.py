@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.alignment.clip_input import check_input_transform, clip_input
+from trainables.alignment.clip_transform import clip_transform
 from trainables.alignment.margin_loss import margin_loss
 from trainables.alignment.openclip_folder import save_aligned
 from trainables.alignment.pair_model import PairModel, create_pair_model
@@ -31,8 +32,6 @@ from trainables.data.transforms import EvalTransform
 from trainables.engine.config import Precision
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.loop import Training, fit
-from trainables.models.cards import get_backbone_card
-from trainables.models.published_norm import published_norm
 
 if TYPE_CHECKING:
     from trainables.lsl import Config
@@ -87,7 +86,7 @@ def _start(config: Config, context: Context) -> tuple[PairModel, EvalTransform]:
     """Return both towers to be trained, and what pictures go through, in training too."""
     given = clip_input(config.backbone, context)
     if given is None:
-        transform = _own_transform(config, context)
+        transform = clip_transform(config.backbone, context.locations, config.image_size_px)
         size_px = transform.size_px
         model = create_pair_model(config.backbone, context.locations, context.seed, size_px)
     else:
@@ -97,18 +96,6 @@ def _start(config: Config, context: Context) -> tuple[PairModel, EvalTransform]:
     # Cosines are compared as they are: the temperature is kept for who uses the towers.
     model.log_scale.requires_grad_(False)
     return model, transform
-
-
-def _own_transform(config: Config, context: Context) -> EvalTransform:
-    card = get_backbone_card(config.backbone.card)
-    mean, std = published_norm(config.backbone, context.locations)
-    return EvalTransform(
-        size_px=config.image_size_px or card.image_size_px,
-        mean=mean,
-        std=std,
-        interpolation=card.interpolation,
-        resize="center_crop",
-    )
 
 
 def _measuring(

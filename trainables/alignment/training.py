@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from trainables.alignment.captions import Pairs
+from trainables.alignment.clip_transform import clip_transform
 from trainables.alignment.openclip_folder import save_aligned
 from trainables.alignment.pair_batches import PairBatch, pair_batches
 from trainables.alignment.pair_loss import PairLoss
@@ -20,8 +22,6 @@ from trainables.engine.config import Precision
 from trainables.engine.loop import Training, fit
 from trainables.engine.supervised import augmented
 from trainables.errors import ConfigError, DatasetError
-from trainables.models.cards import get_backbone_card
-from trainables.models.published_norm import published_norm
 
 if TYPE_CHECKING:
     from trainables.align import Config
@@ -92,14 +92,9 @@ def _measuring(
 
 
 def _transform(config: Config, context: Context) -> EvalTransform:
-    card = get_backbone_card(config.backbone.card)
-    mean, std = published_norm(config.backbone, context.locations)
-    return EvalTransform(
-        size_px=config.image_size_px or card.image_size_px,
-        mean=config.mean or mean,
-        std=config.std or std,
-        interpolation=card.interpolation,
-        resize="center_crop",
+    by_card = clip_transform(config.backbone, context.locations, config.image_size_px)
+    return dataclasses.replace(
+        by_card, mean=config.mean or by_card.mean, std=config.std or by_card.std
     )
 
 
