@@ -40,11 +40,17 @@ def _real(known: SegmentationSet) -> DataCard:
             "below one folder"
         ),
         expected_counts=known.counts,
-        expected_classes={known.name: tuple(map(sum, known.classes.values()))},
+        expected_classes=_per_class(known),
         prompt_types=known.prompt_types,
         overlap=known.overlap,
         twin=f"{known.name}_twin",
     )
+
+
+def _per_class(known: SegmentationSet) -> Mapping[str, tuple[int, ...]]:
+    # Of one class, the numbers per split say it all.
+    several = len(known.classes) > 1
+    return {known.name: tuple(map(sum, known.classes.values()))} if several else {}
 
 
 def _twin(known: SegmentationSet) -> DataCard:

@@ -20,6 +20,7 @@ from trainables.data.segmentation_sets import BY_NAME, SEGMENTATION_SETS, Segmen
 from trainables.errors import DatasetError
 
 _MOST_NAMED = 5
+_LOOKED_AT = 16
 _MIXED_UP, _MIXED_UP_WITH = "cvc300_polyp", "colondb_polyp"
 _PATIENT = re.compile(r"patient\d+")
 
@@ -32,7 +33,7 @@ def scan(known: SegmentationSet, source: Path) -> list[Row]:
 
     Raises:
         DatasetError: an annotation file is missing or wrong, tells no class, or is another set's;
-            pictures or masks are missing.
+            pictures or masks are missing; masks are of another kind.
     """
     folder = source / known.folder
     if not folder.is_dir():
@@ -49,6 +50,7 @@ def scan(known: SegmentationSet, source: Path) -> list[Row]:
         for row in _rows(known, split, case, folder)
     ]
     _require_files(source, rows)
+    _require_masks(source, rows)
     return rows
 
 
@@ -121,6 +123,14 @@ def _require_files(source: Path, rows: Iterable[Row]) -> None:
             f"{source}: {len(missing)} of {len(names)} pictures and masks are missing, first of "
             f"all {', '.join(missing[:_MOST_NAMED])}. Upper and lower case count."
         )
+
+
+def _require_masks(source: Path, rows: Sequence[Row]) -> None:
+    """Look at a few masks: those of 0 and 1 are so throughout. The doctor looks at more."""
+    from trainables.data.structure_mask import structure_levels
+
+    for row in rows[:: max(1, len(rows) // _LOOKED_AT)]:
+        structure_levels(source / row.mask)
 
 
 def _is_file(path: Path) -> bool:

@@ -48,11 +48,11 @@ def _oddities(source: Path, row: Row) -> set[str]:
     import numpy as np
     from PIL import Image
 
-    from trainables.data.structure_mask import INSIDE, read_structure
+    from trainables.data.structure_mask import INSIDE, structure_levels
 
     path = source / row.mask
     try:
-        mask_hw = read_structure(path).numpy()
+        mask_hw = structure_levels(path)
         with Image.open(path) as image:
             colours_hwc = np.array(image.convert("RGB")).astype(np.int64)
     except (DatasetError, OSError):

@@ -6,11 +6,15 @@ Axes: h rows, w columns, c channels.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from trainables.errors import DatasetError
+
+if TYPE_CHECKING:
+    import torch
 
 INSIDE = 128
 """From this level on a pixel is inside. JPEG files have levels near 0 and 255 too."""
@@ -20,7 +24,18 @@ _SEVERAL = {"RGB", "RGBA", "LA", "P", "CMYK", "YCbCr"}
 
 
 def read_structure(path: Path) -> torch.Tensor:
-    """Read a mask as grey levels, uint8 (h, w): of several channels the first, as MedVLSM does.
+    """Return :func:`structure_levels` as a tensor, uint8 (h, w).
+
+    Raises:
+        DatasetError: as there.
+    """
+    import torch
+
+    return torch.from_numpy(structure_levels(path))
+
+
+def structure_levels(path: Path) -> npt.NDArray[np.uint8]:
+    """Read a mask as grey levels (h, w): of several channels the first, as MedVLSM does.
 
     Raises:
         DatasetError: the file is missing, damaged, not of 8 bits, or has low levels only, as the
@@ -45,4 +60,4 @@ def read_structure(path: Path) -> torch.Tensor:
             "structure is 255 and the rest 0. Write 0 and 1 as 0 and 255, and every structure of a "
             "map of labels as a mask of its own"
         )
-    return torch.from_numpy(np.ascontiguousarray(mask_hw))
+    return np.ascontiguousarray(mask_hw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,16 @@ from PIL import Image
 from segmentation_samples import entry, save_mask, save_picture, write_cases, write_set
 
 from trainables.context import Locations
+from trainables.data.atomic_file import sha256_of
 from trainables.data.doctor import Problem, doctor
+from trainables.data.manifest import (
+    MANIFEST,
+    in_content_order,
+    read_manifest,
+    read_prepared,
+    write_manifest,
+    write_prepared,
+)
 from trainables.data.prepare import prepare
 from trainables.data.segmentation_sets import BY_NAME
 
@@ -23,6 +33,19 @@ def findings(name: str, root: Path, locations: Locations) -> list[Problem]:
     problems = doctor(name, locations, full=True)
     assert "instead of" in problems[0].what
     return problems[1:]
+
+
+def take_as_prepared(mask: Path, locations: Locations) -> None:
+    """Write the hash of a changed mask of 'dfu' where the preparation would have."""
+    folder = locations.data / "dfu"
+    rows = [
+        replace(row, mask_sha256=sha256_of(mask)) if row.mask.endswith(mask.name) else row
+        for row in read_manifest(folder / MANIFEST)
+    ]
+    write_manifest(folder, rows)
+    prepared = read_prepared(folder)
+    assert prepared is not None
+    write_prepared(replace(prepared, digest=in_content_order(rows)[0]))
 
 
 def only(problems: list[Problem]) -> Problem:
@@ -68,8 +91,11 @@ def test_mask_of_another_kind(
     locations: Locations,
 ) -> None:
     folder = write_set(tmp_path / "root", "dfu", (2, 1, 1))
-    Image.new(mode, size, colour).save(folder / "masks" / "2_m.png")
-    problem = only(findings("dfu", tmp_path / "root", locations))
+    mask = folder / "masks" / "2_m.png"
+    prepare("dfu", tmp_path / "root", locations)
+    Image.new(mode, size, colour).save(mask)
+    take_as_prepared(mask, locations)
+    problem = only(doctor("dfu", locations, full=True)[1:])
     assert problem.severity == severity
     assert "2_m.png" in f"{problem.where} {problem.what}"
     assert what in problem.what

@@ -183,6 +183,14 @@ def test_missing_files_are_counted_and_named(tmp_path: Path, locations: Location
         prepare("dfu", tmp_path / "root", locations)
 
 
+def test_masks_of_zero_and_one_are_refused(tmp_path: Path, locations: Locations) -> None:
+    folder = write_set(tmp_path / "root", "dfu")
+    for mask in (folder / "masks").iterdir():
+        Image.fromarray(np.array(Image.open(mask)) // 255).save(mask)
+    with pytest.raises(DatasetError, match=r"brightest level is 1.*Write 0 and 1 as 0 and 255"):
+        prepare("dfu", tmp_path / "root", locations)
+
+
 @pytest.mark.parametrize("name", ["camus", "busi", "chexlocalize"])
 def test_names_that_tell_no_class_are_refused(
     name: str, tmp_path: Path, locations: Locations
