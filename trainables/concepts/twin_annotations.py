@@ -6,6 +6,7 @@ Legend: n pictures.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,18 @@ from trainables.data.image_set import ImageSet
 from trainables.data.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS
 from trainables.knowledge import Annotator, Knowledge, Subject
 
-_WRONG: Mapping[Annotator, float] = {"flan_t5": 0.08, "gpt4": 0.03}
-"""How often a made-up annotator is."""
+
+class _Errors(NamedTuple):
+    """How often an annotator overlooks what is there, and sees what is not."""
+
+    missed: float
+    invented: float
+
+
+_ERRORS: Mapping[Annotator, _Errors] = {
+    "flan_t5": _Errors(missed=0.1, invented=0.02),
+    "gpt4": _Errors(missed=0.03, invented=0.005),
+}
 
 _ALL_REPORTS = 2_000
 """As many as the paper annotates for a concept are all pictures of a twin."""
@@ -41,7 +52,9 @@ def annotate_twin(
             finding = FINDINGS[subject][question]
             shown_n = np.array([finding in findings for findings in said])
         rows = _reports(shown_n, knowledge.reports, question)
-        yes_n = shown_n ^ (rng.random(len(images)) < _WRONG[knowledge.annotator])
+        errors = _ERRORS[knowledge.annotator]
+        wrong_n = rng.random(len(images)) < np.where(shown_n, errors.missed, errors.invented)
+        yes_n = shown_n ^ wrong_n
         found[question] = AnnotatedPictures(
             positive=rows[yes_n[rows]].tolist(), negative=rows[~yes_n[rows]].tolist()
         )
