@@ -43,7 +43,7 @@ class CellEvent:
     """Readable key of the cell's first place."""
     places: list[dict[str, Any]]
     """Where its number is printed: {"experiment", "levels": {factor: level}, "metric",
-    "published": {"value", "error", "error_kind", "n", "source"} | None} each."""
+    "published": {"value", "error", "error_kind", "n", "source", "doubt"} | None} each."""
     trainable: str
     version: int
     recipe: str

@@ -47,13 +47,19 @@ class Objective:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
-    """A number as a paper prints it, in the unit of our metric (fractions, not percent)."""
+    """A number as a paper prints it, in the unit of our metric (fractions, not percent).
+
+    Args:
+        doubt: why it cannot be right, where it contradicts other numbers of the paper; ours is not
+            held against it.
+    """
 
     value: float
     source: str
     error: float | None = None
     error_kind: ErrorKind = "none"
     n: int | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

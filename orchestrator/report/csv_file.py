@@ -13,7 +13,7 @@ from search_spaces.study import cell_key
 
 _WHERE = ("experiment", "place")
 _NUMBERS = ("n", "mean", "sd", "se", "ci95_low", "ci95_high")
-_PUBLISHED = ("value", "error", "error_kind", "n", "source")
+_PUBLISHED = ("value", "error", "error_kind", "n", "source", "doubt")
 _FACTS = (
     "seeds",
     "recipe",

@@ -42,13 +42,17 @@ def interval_text(statistic: Statistic) -> str:
 
 
 def published_text(published: Published) -> str:
-    """Return ``0.870 ± 0.010 (sd, n=5)`` with only the parts the paper gives."""
+    """Return ``0.870 ± 0.010 (sd, n=5)`` with only the parts the paper gives.
+
+    A number that cannot be right is followed by ``, suspect``.
+    """
     of = (published.value, published.error)
     text = _text(published.value, *of)
-    if published.error is None:
-        return text
-    n = f", n={published.n}" if published.n is not None else ", n not given"
-    return f"{text} ± {_text(published.error, *of)} ({_ERROR_NAMES[published.error_kind]}{n})"
+    if published.error is not None:
+        n = f", n={published.n}" if published.n is not None else ", n not given"
+        kind = _ERROR_NAMES[published.error_kind]
+        text = f"{text} ± {_text(published.error, *of)} ({kind}{n})"
+    return f"{text}, suspect" if published.doubt else text
 
 
 def duration_text(hours: float) -> str:

@@ -67,7 +67,7 @@ class Entry:
     @property
     def agrees(self) -> bool | None:
         """Whether the published value lies in our 95 % interval; None if that says nothing."""
-        if self.published is None or self.statistic is None:
+        if self.published is None or self.statistic is None or self.published.doubt:
             return None
         comparable = all(cell.comparable for cell in self.cells)
         return self.statistic.covers(self.published.value) if comparable else None

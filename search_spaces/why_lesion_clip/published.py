@@ -175,5 +175,4 @@ def _level(factor: Factor, title: str) -> str:
 
 
 def _number(row: PublishedRow) -> Published:
-    number, reason = row.as_published(unit=_PERCENT), suspicion(row)
-    return replace(number, source=f"{number.source}; suspect: {reason}") if reason else number
+    return replace(row.as_published(unit=_PERCENT), doubt=suspicion(row))

@@ -1,6 +1,6 @@
 """Published cells that cannot be right, or not all of them: found by arithmetic on the tables.
 
-None of them is a target. They are shown with the reason in their source.
+None of them is a target.
 """
 
 from __future__ import annotations

@@ -182,6 +182,9 @@ def test_a_value_stands_on_the_cells_that_would_change_it() -> None:
 
 def test_only_what_is_comparable_is_held_against_the_paper() -> None:
     assert entries(made.results(*VIT))["vit"].agrees is False
+    doubtful = dataclasses.replace(made.published(1.2), doubt="Table 1 has another")
+    suspect = dataclasses.replace(RATIO, published={("vit",): doubtful})
+    assert entries(made.results(*VIT), suspect)["vit"].agrees is None
     twin = main("vit", "ri", 0.5, 0.6, 0.55, kind="synthetic")
     assert entries(made.results(twin, VIT[1]))["vit"].agrees is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,9 @@ def test_every_spread_names_its_kind_and_n() -> None:
     assert spread_text(tight) == "± 0.0001 (sd, n=2)"
     published = Published(value=0.4, error=0.02, error_kind="se", source="")
     assert published_text(published) == "0.400 ± 0.020 (se, n not given)"
+    assert published_text(replace(published, doubt="Table 1")).endswith(
+        " (se, n not given), suspect"
+    )
 
 
 @pytest.mark.parametrize(
