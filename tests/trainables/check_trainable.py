@@ -30,6 +30,7 @@ class Case:
         steps: how many reports a whole trial makes.
         measures: what a replicate returns where it measures data and predicts nothing.
         analyses: families of metrics a replicate returns beside those of the test.
+        headline: the metric of the test that is looked at.
         inputs: configs of trials that leave what this one needs, by its name.
         draws: whether anything is drawn, so that another seed gives other numbers.
     """
@@ -39,6 +40,7 @@ class Case:
     steps: int = 1
     measures: tuple[str, ...] = ()
     analyses: tuple[str, ...] = ()
+    headline: str = "test/accuracy"
     inputs: Mapping[str, Any] = field(default_factory=dict)
     draws: bool = True
 
@@ -112,7 +114,7 @@ def check_final(case: Case, outcome: Outcome) -> None:
     assert outcome.final
     families = {name.split("/")[0] for name in outcome.final}
     assert families - {"test_shift", "chosen"} == {"test", *case.analyses}
-    assert 0 <= outcome.final["test/accuracy"] <= 1
+    assert 0 <= outcome.final[case.headline] <= 1
 
 
 def check_resume(case: Case, whole: Outcome, folder: Path, locations: Locations) -> None:

@@ -37,6 +37,9 @@ from trainables import (
     layer_similarity,
     lsl,
     probe,
+    segment,
+    segment_transfer,
+    segment_zero_shot,
     weight_change,
     zero_shot,
 )
@@ -49,6 +52,8 @@ from trainables.head_training import HeadTraining
 from trainables.knowledge import Knowledge
 from trainables.models.head_config import HeadConfig
 from trainables.registry import TRAINABLES
+from trainables.segmentation.config import LossConfig
+from trainables.segmentation.config import PromptConfig as PromptOfCases
 
 DATA = DataRef(name="fundus", domains=("camera_0",), limit=20)
 RANDOM = BackboneRef(card="resnet50_twin", weights="random")
@@ -76,6 +81,20 @@ GROUNDED = {
         train_examples=100,
     )
 }
+
+CASES_OF_PICTURES = DataRef(name="busi_twin", limit=12)
+
+TRAINED_SEGMENTER = segment.Config(
+    segmenter=BackboneRef(card="unet_twin", weights="random"),
+    data=CASES_OF_PICTURES,
+    loss=LossConfig(name="tuned_dice"),
+    epochs=2,
+    batch_size=5,
+    image_size_px=32,
+    optimizer=OptimizerConfig(name="adam", lr=1e-2),
+    schedule=ScheduleConfig(name="constant"),
+    precision="fp32",
+)
 
 CASES = {
     "align": Case(
@@ -329,6 +348,42 @@ CASES = {
         objective="val/loss",
         steps=2,
         measures=("chosen/loss", "chosen/epoch", "chosen/concepts", "chosen/triplets"),
+    ),
+    "segment": Case(
+        config=TRAINED_SEGMENTER, objective="val/dice", steps=2, headline="test/dice"
+    ),
+    "segment_with_prompts": Case(
+        config=segment.Config(
+            segmenter=BackboneRef(card="clipseg_twin", weights="twin"),
+            data=CASES_OF_PICTURES,
+            prompt=PromptOfCases(type="random"),
+            epochs=3,
+            batch_size=5,
+            optimizer=OptimizerConfig(lr=1e-2, weight_decay=1e-3),
+            precision="fp32",
+            masks=True,
+        ),
+        objective="val/dice",
+        steps=3,
+        headline="test/dice",
+    ),
+    "segment_transfer": Case(
+        config=segment_transfer.Config(
+            data=DataRef(name="etis_polyp_twin", limit=6), precision="fp32"
+        ),
+        objective="val/dice",
+        headline="test/dice",
+        inputs={"trained": TRAINED_SEGMENTER},
+    ),
+    "segment_zero_shot": Case(
+        config=segment_zero_shot.Config(
+            segmenter=BackboneRef(card="clipseg_twin", weights="twin"),
+            data=CASES_OF_PICTURES,
+            prompt=PromptOfCases(type="random"),
+            precision="fp32",
+        ),
+        objective="val/dice",
+        headline="test/dice",
     ),
     "weight_change": Case(
         config=weight_change.Config(data=DATA, selection_metric="val/accuracy", batch_size=8),
