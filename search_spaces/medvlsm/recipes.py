@@ -102,6 +102,7 @@ def pooled_test(levels: Levels) -> Recipe | None:
     recipe = _transfer(
         "busi" if dataset == TUMOURS else dataset,
         {"trained": CellRef.of("pooled_training", trained)},
+        levels["prompt"],
     )
     return replace(recipe, metric=TUMOUR_DICE) if dataset == TUMOURS else recipe
 
@@ -114,7 +115,7 @@ def cross(levels: Levels) -> Recipe | None:
     ref = CellRef.of(
         "finetune", {"model": levels["model"], "dataset": train, "prompt": levels["prompt"]}
     )
-    return _transfer(test, {"trained": ref})
+    return _transfer(test, {"trained": ref}, levels["prompt"])
 
 
 def cnn_of_structure(levels: Levels) -> Recipe:
@@ -135,7 +136,7 @@ def cnn_individual(levels: Levels) -> Recipe:
         name: CellRef.of("cnn_structures", {"model": model, "structure": name})
         for name in structures
     }
-    return _transfer(tested, refs)
+    return _transfer(tested, refs, NO_PROMPT)
 
 
 def sweep(levels: Levels) -> Recipe:
@@ -174,9 +175,13 @@ def _trained(config: segment.Config, space: Space) -> Recipe:
     return Recipe(config=config, objective=OBJECTIVE, metric=DICE, space=space, steps=EPOCHS)
 
 
-def _transfer(dataset: str, needs: Mapping[str, CellRef]) -> Recipe:
+def _transfer(dataset: str, needs: Mapping[str, CellRef], prompt: str) -> Recipe:
+    config = segment_transfer.Config(
+        data=DataRef(name=dataset),
+        prompt=None if prompt == NO_PROMPT else PromptConfig(type=prompt),
+    )
     return Recipe(
-        config=segment_transfer.Config(data=DataRef(name=dataset)),
+        config=config,
         objective=OBJECTIVE,
         metric=DICE,
         needs=needs,
