@@ -151,9 +151,7 @@ def _pictures(listing: Mapping[str, Any], folder: Path, title: str) -> Iterator[
             raise ValueError(f"there is no {path.name}")
         dice = float(item["dice"])
         prompt = str(item["prompt"])
-        words = (
-            f"{item['kind']} case of {title}: {item['class']} in {item['case']}, Dice {dice:.3f}"
-        )
+        words = f"{item['kind']} case of {title}: {item['class']}, Dice {dice:.3f}"
         yield GalleryPicture(
             path=path,
             file=f"{folder.name}/{path.name}",

@@ -85,8 +85,13 @@ def test_the_page_of_an_experiment_links_every_picture(folder: Path) -> None:
 def test_texts_of_users_stay_texts(folder: Path) -> None:
     page = Images((folder / "galleries" / "pooled.html").read_text())
     assert "b" not in page.elements
-    expected = 'best case of cris: polyp in pool/case_01, Dice 0.918; prompt: a <b>round</b> "1" '
-    assert page.found[0]["alt"] == expected + "polyp & nothing else"
+    expected = 'best case of cris: polyp, Dice 0.918; prompt: a <b>round</b> "1" polyp & nothing '
+    assert page.found[0]["alt"] == expected + "else"
+
+
+def test_names_of_pictures_stay_in_the_storage(folder: Path) -> None:
+    for page in (folder / "report.html", folder / "galleries" / "pooled.html"):
+        assert "case_01" not in page.read_text()
 
 
 def test_a_picture_stands_beside_what_it_was_made_on(folder: Path) -> None:
