@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from trainables.errors import SelectionError, did_you_mean
-from trainables.models.catalogue import clipseg, segmentation_cnn
+from trainables.models.catalogue import biomed_clipseg, clipseg, cris, segmentation_cnn
 from trainables.models.segmenter_card import SegmenterCard
 
 __all__ = ["SEGMENTER_CARDS", "SegmenterCard", "get_segmenter_card"]
 
-_FAMILIES = (clipseg, segmentation_cnn)
+_FAMILIES = (clipseg, biomed_clipseg, cris, segmentation_cnn)
 
 SEGMENTER_CARDS: Mapping[str, SegmenterCard] = MappingProxyType(
     {card.name: card for family in _FAMILIES for card in family.CARDS}

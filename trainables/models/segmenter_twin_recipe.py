@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainables.data import referring_shapes
@@ -38,7 +38,7 @@ class Curriculum:
         masks: to cut it out.
     """
 
-    pictures: int = 1500
+    pictures: int = 1000
     words: Lesson = Lesson(steps=150, lr=3e-3, batch_size=50)
     places: Lesson = Lesson(steps=120, lr=2e-3, batch_size=25)
     matching: Lesson = Lesson(steps=400, lr=1e-2, batch_size=50)
@@ -48,11 +48,19 @@ class Curriculum:
 CURRICULUM = Curriculum()
 
 
+def curriculum_of(card: SegmenterCard) -> Curriculum:
+    """Return what a twin learns: a decoder alone takes many short steps, a network few long ones."""
+    if card.frozen_encoders:
+        return CURRICULUM
+    masks = CURRICULUM.masks
+    return replace(CURRICULUM, masks=replace(masks, steps=masks.steps // 3))
+
+
 def segmenter_twin_key(card: SegmenterCard) -> dict[str, Any]:
     """Return everything the weights of a twin depend on, known before they are trained."""
     return {
         "card": [card.name, card.module, card.image_size_px, card.context_length, card.sizes],
         "normalisation": [card.mean, card.std],
-        "curriculum": CURRICULUM,
+        "curriculum": curriculum_of(card),
         "version": [_VERSION, referring_shapes.VERSION],
     }

@@ -34,6 +34,10 @@ class TextTokens:
         """Return the same tokens on a device."""
         return TextTokens(ids_nl=self.ids_nl.to(device), mask_nl=self.mask_nl.to(device))
 
+    def rows(self, rows_n: Tensor) -> TextTokens:
+        """Return the tokens of some of the texts, by their index."""
+        return TextTokens(ids_nl=self.ids_nl[rows_n], mask_nl=self.mask_nl[rows_n])
+
     def cut(self) -> TextTokens:
         """Return the same tokens without the places that are padding in every text."""
         longest = int(self.mask_nl.sum(dim=1).max())
@@ -68,6 +72,16 @@ class Segmenter(nn.Module, ABC):
         """
         raise ConfigError(f"'{self.card.name}' reads no text, got {len(texts)}")
 
+    def required(self, tokens: TextTokens | None) -> TextTokens:
+        """Return the tokens of a network that cannot do without.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if tokens is None:
+            raise ConfigError(f"'{self.card.name}' needs a text for each picture")
+        return tokens
+
     @abstractmethod
     def forward(self, pixels_nchw: Tensor, tokens: TextTokens | None) -> Tensor:
         """Return logits (n, k, h, w) at the size of the input.
@@ -94,6 +108,5 @@ class DecodingSegmenter(Segmenter):
 
     def forward(self, pixels_nchw: Tensor, tokens: TextTokens | None) -> Tensor:
         """Return logits (n, 1, h, w) at the size of the input."""
-        if tokens is None:
-            raise ConfigError(f"'{self.card.name}' needs a text for each picture")
-        return self.decode(self.encode_image(pixels_nchw), self.encode_text(tokens))
+        condition_nd = self.encode_text(self.required(tokens))
+        return self.decode(self.encode_image(pixels_nchw), condition_nd)

@@ -56,7 +56,7 @@ def twin_weights(
 
     def train(folder: Path) -> None:
         with seeded(seed_from(TWIN, card.name)), one_thread():
-            state = learn(card, Lessons(card, twin_recipe.CURRICULUM))
+            state = learn(card, Lessons(card, twin_recipe.curriculum_of(card)))
         save_file({name: t.contiguous() for name, t in state.items()}, folder / _FILE)
 
     key = twin_recipe.segmenter_twin_key(card)
