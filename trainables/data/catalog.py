@@ -8,6 +8,7 @@ from trainables.data.chexpert_findings import FINDINGS
 from trainables.data.dr_grades import GRADES
 from trainables.data.knobo_cards import KNOBO_CARDS
 from trainables.data.knobo_twin_cards import KNOBO_TWIN_CARDS
+from trainables.data.natural_cards import NATURAL_CARDS
 from trainables.data.segmentation_cards import SEGMENTATION_CARDS
 
 _DR_DOMAINS = ("aptos", "eyepacs", "messidor", "messidor_2")
@@ -366,5 +367,6 @@ CARDS: tuple[DataCard, ...] = (
     *KNOBO_CARDS,
     *KNOBO_TWIN_CARDS,
     *CAPTION_CARDS,
+    *NATURAL_CARDS,
     *SEGMENTATION_CARDS,
 )
