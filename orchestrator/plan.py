@@ -191,12 +191,12 @@ class _Planner:
                 return
             data, weights = self._statuses(recipe.config)
         except (DatasetError, WeightsError) as error:
-            self._refuse(cell, str(error))
+            self._refuse(cell, [str(error)])
             return
         absent_data = [d.reason for d in data if not d.present]
         absent_weights = [w.reason for w in weights if not w.present]
-        for reason in absent_data:
-            self._refuse(cell, reason)
+        if absent_data:
+            self._refuse(cell, absent_data)
         # Optional data is a promise about data: absent weights always stand in the way.
         self.problems.update(dict.fromkeys(absent_weights))
         if absent_data or absent_weights:
@@ -208,11 +208,11 @@ class _Planner:
                 return
         self._merge(self._make(cell, recipe, needs, data, weights), cell)
 
-    def _refuse(self, cell: Cell, reason: str) -> None:
+    def _refuse(self, cell: Cell, reasons: list[str]) -> None:
         if cell.recipe.optional_data:
-            self.skipped[cell.key] = reason
+            self.skipped[cell.key] = "; ".join(reasons)
         else:
-            self.problems[reason] = None
+            self.problems.update(dict.fromkeys(reasons))
 
     def _resolve(self, cell: Cell) -> Recipe | None:
         scale = self.selection.scale

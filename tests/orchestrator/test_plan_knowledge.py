@@ -12,6 +12,7 @@ from search_spaces.study import Experiment, Factor, Levels, Objective, Recipe, S
 from trainables import concept_diversity
 from trainables.config import BackboneRef
 from trainables.context import Locations
+from trainables.data.knobo_knowledge import concept_files, prior_files
 
 TWIN = BackboneRef(card="mpnet_twin", weights="twin")
 
@@ -69,6 +70,16 @@ def test_a_cell_whose_data_is_optional_is_left_out_without_its_file(
     assert not plan.problems
     assert list(plan.skipped) == ["table/source=prompt"]
     assert "skin_prompt.txt" in plan.skipped["table/source=prompt"]
+
+
+def test_every_file_that_a_left_out_cell_lacks_is_named(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = (*concept_files("skin", "PubMed"), *prior_files("skin"))
+    monkeypatch.setattr(concept_diversity.Config, "knowledge_files", lambda _: files)
+    for reason in planned(locations, monkeypatch, optional=True).skipped.values():
+        assert "skin_PubMed.txt; " in reason
+        assert "class2concept2answer.json" in reason
 
 
 def test_identities_follow_the_content_of_the_files_a_cell_reads_and_of_no_other(

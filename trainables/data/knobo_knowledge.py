@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 _RELEASED: Mapping[Subject, Modality] = {"skin": "skin", "xray": "xray"}
 _FOLDER = "knobo"
-_REPOSITORY = "the folder data/bottlenecks of the KnoBo repository"
-_DOWNLOADS = "the downloads that the README of the KnoBo repository names"
+_REPOSITORY = "it from the folder data/bottlenecks of the KnoBo repository"
+_DOWNLOADS = "it from the downloads that the README of the KnoBo repository names"
 
 
 def subject_of(name: str) -> Subject:

@@ -45,7 +45,7 @@ class KnowledgeFile:
             return path
         if self.or_folder and path.with_suffix("").is_dir():
             return path.with_suffix("")
-        raise DatasetError(f"{self.title} is not here. Get {self.how_to_get}, as {path}")
+        raise DatasetError(f"{self.title} is not here. Get {self.how_to_get}, and put it at {path}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -68,7 +68,7 @@ def test_files_are_found_by_modality_and_source(locations: Locations) -> None:
     assert concepts_of("xray", "prompt", locations) == ("Is it white?",)
     assert priors_of("melanoma", locations) == priors
     with pytest.raises(
-        DatasetError, match=r"from PubMed is not here.*Get the folder.*KnoBo.*\.txt"
+        DatasetError, match=r"from PubMed is not here.*Get it from the folder.*KnoBo.*\.txt"
     ):
         concepts_of("xray", "PubMed", locations)
 
