@@ -18,13 +18,10 @@ from trainables.data.card import Split
 from trainables.data.findings_prompts import FINDINGS
 from trainables.data.findings_twin import FindingsTwinParameters
 from trainables.data.light import blur, expose, smooth_noise
+from trainables.data.outlines import Reals, ellipse, soft
 from trainables.data.twin import SIZE_PX
 
-_Reals = npt.NDArray[np.floating]
 _Bools = npt.NDArray[np.bool_]
-
-_EDGE = 16
-"""Soft edges are about two pixels of 64 wide."""
 
 # How bright every finding is; negative takes light away.
 _LIGHT = np.array([0.24, 0.36, 0.0, 0.40, 0.16, 0.0, 0.50, 0.46, -0.12, 0.85], dtype=np.float32)
@@ -41,10 +38,10 @@ class _Chest:
     """
 
     lungs_nshw: Floats
-    middle: _Reals
-    base: _Reals
-    heart: _Reals
-    mediastinum: _Reals
+    middle: Reals
+    base: Reals
+    heart: Reals
+    mediastinum: Reals
     lateral: _Bools
 
 
@@ -92,7 +89,7 @@ def _anatomy(rng: np.random.Generator, canvas: Canvas, found_nk: Ints, lateral: 
     top = rng.uniform(-0.10, -0.02, n)
     away = np.where(lateral, 0.0, rng.uniform(0.42, 0.46, n))
     width = np.where(lateral, 0.55, rng.uniform(0.27, 0.31, n))
-    lungs = [_ellipse(canvas, (middle + sign * away, top), (width, height)) for sign in (-1.0, 1.0)]
+    lungs = [ellipse(canvas, (middle + sign * away, top), (width, height)) for sign in (-1.0, 1.0)]
     big, broad = found["cardiomegaly"], found["enlarged_cardiomediastinum"]
     return _Chest(
         lungs_nshw=np.stack(lungs, axis=1),
@@ -128,7 +125,7 @@ def _findings(rng: np.random.Generator, canvas: Canvas, chest: _Chest, side_nk: 
 def _heart(canvas: Canvas, chest: _Chest) -> Floats:
     radius = chest.heart
     at = chest.middle + 0.25 * radius, chest.base - 0.75 * radius
-    return _ellipse(canvas, at, (radius * 1.15, radius * 0.85))
+    return ellipse(canvas, at, (radius * 1.15, radius * 0.85))
 
 
 def _column(canvas: Canvas, chest: _Chest) -> Floats:
@@ -136,7 +133,7 @@ def _column(canvas: Canvas, chest: _Chest) -> Floats:
     half = chest.mediastinum[:, None, None]
     inside = half - np.abs(canvas.x_hw - chest.middle[:, None, None])
     above = np.minimum(chest.base[:, None, None] - canvas.y_hw, canvas.y_hw + 0.62)
-    return _soft(np.minimum(inside, above))
+    return soft(np.minimum(inside, above))
 
 
 def _spot(
@@ -150,7 +147,7 @@ def _spot(
     n = len(side)
     x = _lung_x(chest, side) + rng.uniform(-0.08, 0.08, n)
     radius = rng.uniform(*radii, n)
-    spot = _ellipse(canvas, (x, rng.uniform(-0.35, 0.20, n)), (radius, radius))
+    spot = ellipse(canvas, (x, rng.uniform(-0.35, 0.20, n)), (radius, radius))
     inside: Floats = spot * _lung(chest, side)
     return inside
 
@@ -158,7 +155,7 @@ def _spot(
 def _band(rng: np.random.Generator, canvas: Canvas, chest: _Chest, side: Ints) -> Floats:
     """Return a flat band across the lower part of a lung."""
     at = chest.base - rng.uniform(0.30, 0.40, len(side))
-    inside = _soft(0.06 - np.abs(canvas.y_hw - at[:, None, None]))
+    inside = soft(0.06 - np.abs(canvas.y_hw - at[:, None, None]))
     band: Floats = inside * _lung(chest, side)
     return band
 
@@ -166,19 +163,19 @@ def _band(rng: np.random.Generator, canvas: Canvas, chest: _Chest, side: Ints) -
 def _fluid(rng: np.random.Generator, canvas: Canvas, chest: _Chest, side: Ints) -> Floats:
     """Return fluid that stands in the lower end of a lung."""
     level = chest.base - rng.uniform(0.20, 0.35, len(side))
-    fluid: Floats = _soft(canvas.y_hw - level[:, None, None]) * _lung(chest, side)
+    fluid: Floats = soft(canvas.y_hw - level[:, None, None]) * _lung(chest, side)
     return fluid
 
 
 def _free_air(rng: np.random.Generator, canvas: Canvas, chest: _Chest, side: Ints) -> Floats:
     """Return air at the outer upper rim of a lung."""
     n = len(side)
-    shrunk = _ellipse(
+    shrunk = ellipse(
         canvas,
         (_lung_x(chest, side) * 0.86, rng.uniform(0.06, 0.12, n)),
         (np.full(n, 0.27), np.full(n, 0.52)),
     )
-    above = _soft(0.05 - canvas.y_hw)[None]
+    above = soft(0.05 - canvas.y_hw)[None]
     air: Floats = _lung(chest, side) * (1 - shrunk) * above
     return air
 
@@ -187,12 +184,12 @@ def _tube(rng: np.random.Generator, canvas: Canvas, chest: _Chest, side: Ints) -
     """Return a device beside the shoulder and the line that leads from it to the heart."""
     n, sign = len(side), 2.0 * side - 1
     x, y = sign * rng.uniform(0.56, 0.64, n), rng.uniform(-0.66, -0.58, n)
-    box = _ellipse(canvas, (x, y), (np.full(n, 0.13), np.full(n, 0.11)))
+    box = ellipse(canvas, (x, y), (np.full(n, 0.13), np.full(n, 0.11)))
     # The line bends from the box to the middle of the chest.
     share = np.clip((canvas.y_hw[None] - y[:, None, None]) / 0.8, 0, 1)
     end = chest.middle[:, None, None]
     at = x[:, None, None] + (end - x[:, None, None]) * np.sqrt(share)
-    line = _soft(0.05 - np.abs(canvas.x_hw - at)) * (share > 0) * (share < 1)
+    line = soft(0.05 - np.abs(canvas.x_hw - at)) * (share > 0) * (share < 1)
     return np.maximum(box, line).astype(np.float32)
 
 
@@ -200,23 +197,10 @@ def _lung(chest: _Chest, side: Ints) -> Floats:
     return chest.lungs_nshw[np.arange(len(side)), side]
 
 
-def _lung_x(chest: _Chest, side: Ints) -> _Reals:
+def _lung_x(chest: _Chest, side: Ints) -> Reals:
     """Return the column of the middle of a lung; from the side, of the half of it."""
-    away: _Reals = chest.middle + (2 * side - 1) * np.where(chest.lateral, 0.22, 0.44)
+    away: Reals = chest.middle + (2 * side - 1) * np.where(chest.lateral, 0.22, 0.44)
     return away
-
-
-def _ellipse(canvas: Canvas, at: tuple[_Reals, _Reals], radii: tuple[_Reals, _Reals]) -> Floats:
-    (x, y), (across, down) = at, radii
-    dx = (canvas.x_hw - x[:, None, None]) / across[:, None, None]
-    dy = (canvas.y_hw - y[:, None, None]) / down[:, None, None]
-    return _soft((1 - np.hypot(dx, dy)) * np.minimum(across, down)[:, None, None])
-
-
-def _soft(depth: _Reals) -> Floats:
-    """Return coverage from the depth inside an outline, negative outside."""
-    inside: Floats = np.clip(0.5 + depth * _EDGE, 0, 1).astype(np.float32)
-    return inside
 
 
 def _expose(
@@ -224,7 +208,7 @@ def _expose(
 ) -> npt.NDArray[np.uint8]:
     """Return the pictures as uint8 (n, 1, h, w)."""
     n, size = len(shown_nkhw), canvas.size_px
-    body = _soft(0.92 - np.abs(canvas.x_hw)) * _soft(canvas.y_hw + 0.95)
+    body = soft(0.92 - np.abs(canvas.x_hw)) * soft(canvas.y_hw + 0.95)
     light_nhw = 0.50 * body * (1 + 0.06 * smooth_noise(rng, n, 4, size))
     lungs_nhw = chest.lungs_nshw.max(axis=1)
     ribs = 0.03 * np.cos(22 * (canvas.y_hw + 0.25 * np.abs(canvas.x_hw)))

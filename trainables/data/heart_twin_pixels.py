@@ -14,9 +14,8 @@ from trainables.data.card import Split
 from trainables.data.heart_prompts import STRUCTURES
 from trainables.data.heart_twin import HeartTwinParameters
 from trainables.data.light import blur, expose, smooth_noise
+from trainables.data.outlines import ellipse, soft
 from trainables.data.twin import SIZE_PX
-
-_Reals = npt.NDArray[np.floating]
 
 _BLOOD, _TISSUE, _MUSCLE = 0.10, 0.34, 0.62
 _FOUR_CHAMBERS, _DIASTOLE = 1, 1
@@ -59,29 +58,19 @@ def _chambers(rng: np.random.Generator, canvas: Canvas, truth: Truth) -> tuple[F
     y = rng.uniform(-0.20, -0.10, n)
     width, height = rng.uniform(0.20, 0.26, n) * filled, rng.uniform(0.36, 0.42, n) * filled
     wall = rng.uniform(0.10, 0.13, n) / filled
-    ventricle = _ellipse(canvas, (x, y), (width, height))
-    outside = _ellipse(canvas, (x, y), (width + wall, height + wall))
+    ventricle = ellipse(canvas, (x, y), (width, height))
+    outside = ellipse(canvas, (x, y), (width + wall, height + wall))
     # The muscle is open towards the atrium.
     base = y + 0.75 * height
-    above = np.clip(0.5 + (base[:, None, None] - canvas.y_hw) * 16, 0, 1)
+    above = soft(base[:, None, None] - canvas.y_hw)
     muscle = np.clip(outside - ventricle, 0, 1) * above
     radius = rng.uniform(0.17, 0.22, n) * (2 - filled)
-    atrium = _ellipse(canvas, (x, y + height + radius * 0.9 + 0.05), (radius * 1.1, radius * 0.9))
+    atrium = ellipse(canvas, (x, y + height + radius * 0.9 + 0.05), (radius * 1.1, radius * 0.9))
     atrium *= 1 - ventricle
     right_radii = np.full(n, 0.16), np.full(n, 0.30)
-    right = _ellipse(canvas, (x - 0.50, y + 0.12), right_radii) * (1 - outside)
+    right = ellipse(canvas, (x - 0.50, y + 0.12), right_radii) * (1 - outside)
     shown = (truth["view"] == _FOUR_CHAMBERS)[:, None, None]
     return np.stack([ventricle, muscle, atrium], axis=1).astype(np.float32), right * shown
-
-
-def _ellipse(canvas: Canvas, at: tuple[_Reals, _Reals], radii: tuple[_Reals, _Reals]) -> Floats:
-    (x, y), (across, down) = at, radii
-    dx = (canvas.x_hw - x[:, None, None]) / across[:, None, None]
-    dy = (canvas.y_hw - y[:, None, None]) / down[:, None, None]
-    # The edge is about two pixels wide.
-    depth = (1 - np.hypot(dx, dy)) * np.minimum(across, down)[:, None, None]
-    inside: Floats = np.clip(0.5 + depth * 16, 0, 1).astype(np.float32)
-    return inside
 
 
 def _scan(

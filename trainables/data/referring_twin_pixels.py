@@ -13,6 +13,7 @@ from trainables.data.batches import Pictures, Truth, draw_labels, in_batches
 from trainables.data.canvas import Canvas, Floats, Ints
 from trainables.data.card import Split
 from trainables.data.light import blur, cover, expose, glow, shade, smooth_noise
+from trainables.data.outlines import soft
 from trainables.data.referring_prompts import BREAST, IRREGULAR
 from trainables.data.referring_truth import QUADRANTS, draw_referring_truth
 from trainables.data.referring_twin import Look, ReferringTwinParameters, Scene
@@ -115,9 +116,7 @@ def _outlines(rng: np.random.Generator, canvas: Canvas, place: Ints, group: Trut
     phase = rng.uniform(0, 2 * np.pi, (2, n, 1, 1))
     wave = 0.6 * np.cos(3 * angle + phase[0]) + 0.4 * np.cos(5 * angle + phase[1])
     reach = radius[:, None, None] * (1 + ragged[:, None, None] * wave)
-    # The edge is about two pixels wide, whatever the size of the structure.
-    inside: Floats = np.clip(0.5 + (reach - np.hypot(along, across)) * 16, 0, 1).astype(np.float32)
-    return inside
+    return soft(reach - np.hypot(along, across))
 
 
 def _paint(

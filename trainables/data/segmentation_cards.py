@@ -95,7 +95,7 @@ def _pool(name: str, members: Sequence[DataCard], twin: str | None) -> DataCard:
         licence="those of its members" if is_real else _GENERATED,
         module="pooled_source",
         homepage="https://arxiv.org/abs/2308.07706" if is_real else "",
-        how_to_get=f"each of {', '.join(domains)}" if is_real else "",
+        how_to_get=f"each of {', '.join(domains)}, prepared by itself" if is_real else "",
         expected_counts={s: sum(card.expected_counts[s] for card in members) for s in SPLITS},
         prompt_types=fewest,
         twin=twin,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,12 @@ def test_pool_of_twins_is_stacked_and_has_the_pools_classes(shared_locations: Lo
     batch_nchw = pool.images(order)
     for place in (0, 7, 100):
         torch.testing.assert_close(batch_nchw[place], pool.image(order[place]))
+
+
+def test_domains_of_a_pool_mean_the_same_of_its_twin(shared_locations: Locations) -> None:
+    ref = DataRef(name="pooled_all", domains=("camus", "busi"), limit=20)
+    pool = load_split(replace(ref, name="pooled_all_twin"), "test", shared_locations)
+    assert set(pool.domain_of) == {"camus", "busi"}
+    assert len(pool) == 20
+    # Drawn by class: four structures, in turn.
+    assert sorted(np.unique(pool.labels, return_counts=True)[1]) == [5, 5, 5, 5]
