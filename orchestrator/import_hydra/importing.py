@@ -18,10 +18,8 @@ from orchestrator.import_params.outcome import Imported, Row, table
 from orchestrator.import_params.params import Params
 from orchestrator.import_params.translation import Translation
 from orchestrator.selection import Selection
-from search_spaces.registry import load_study
-from search_spaces.study import Cell, Study
-
-STUDY = "medvlsm"
+from search_spaces.medvlsm import STUDY
+from search_spaces.study import Cell
 
 
 def import_hydra(words: Sequence[str]) -> Imported:
@@ -33,15 +31,11 @@ def import_hydra(words: Sequence[str]) -> Imported:
     """
     given = read_given(words)
     refuse_if([*given.problems, *check_given(given.values)], given.label)
-    return translate(given, load_study(STUDY))
+    return _translate(given)
 
 
-def translate(given: Given, study: Study) -> Imported:
-    """Translate checked keys to a cell of a study.
-
-    Raises:
-        ImportParamsError: keys are missing, or have values without an equivalent.
-    """
+def _translate(given: Given) -> Imported:
+    """Translate checked keys to a cell of the study."""
     out = Translation(params=Params(file=given.label, values=given.values))
     run = identify(given, out)
     refuse_if(out.problems, given.label)
@@ -50,7 +44,7 @@ def translate(given: Given, study: Study) -> Imported:
         part(run, out)
     experiments = translate_place(run, out)
     refuse_if(out.problems, given.label)
-    cell = find_cell(study, experiments, out)
+    cell = find_cell(STUDY, experiments, out)
     if cell is not None and run.mode == "sweep":
         _leave_to_search(cell, out)
     overrides = {} if cell is None else differing(cell, out)

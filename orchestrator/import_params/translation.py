@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,7 @@ class Translation:
         self.config |= values
         self.from_key |= dict.fromkeys(values, keys)
 
-    def explain(self, keys: Sequence[str], why: str) -> None:
+    def explain(self, keys: Collection[str], why: str) -> None:
         """Take note that nothing comes of keys; absent ones need no explanation."""
         self.reasons |= {key: why for key in keys if key in self.params}
 
