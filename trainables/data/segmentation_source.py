@@ -16,6 +16,7 @@ from trainables.data.manifest import Row
 from trainables.data.prepared import PreparedSource
 from trainables.data.prompts import prompts_text
 from trainables.data.segmentation_annotations import Case, read_cases
+from trainables.data.segmentation_checks import examine_cases
 from trainables.data.segmentation_sets import BY_NAME, SEGMENTATION_SETS, SegmentationSet
 from trainables.errors import DatasetError
 
@@ -147,6 +148,6 @@ def _case_name(row: Row) -> str:
 
 
 SOURCES: Mapping[str, PreparedSource] = {
-    known.name: PreparedSource(scan=partial(scan, known), name=_case_name)
+    known.name: PreparedSource(scan=partial(scan, known), name=_case_name, examine=examine_cases)
     for known in SEGMENTATION_SETS
 }

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,3 +169,35 @@ def test_patients_of_camus_start_again_in_the_test_part(
         save_mask(folder / "masks" / "test" / case["mask_name"], 4)
     problems = findings("camus", tmp_path / "root", locations)
     assert [problem for problem in problems if "group" in problem.where] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "what"),
+    [
+        ({"prompts": {"p3": " "}}, "1_m.png", "1 cases have a prompt 'p3' without any text"),
+        ({"prompts": {"p8": ["a", ""]}}, "1_m.png", "a prompt 'p8' without any text"),
+        ({"mask_name": "0_m.png"}, "0_m.png", "the mask of dfu/images/0.png and dfu/images/1.png"),
+    ],
+)
+def test_odd_annotation_is_a_warning(
+    change: dict[str, Any], where: str, what: str, tmp_path: Path, locations: Locations
+) -> None:
+    folder = write_set(tmp_path / "root", "dfu", (3, 1, 1))
+    path = folder / "anns" / "train.json"
+    cases = json.loads(path.read_text())
+    cases[1] |= {**change, "prompts": cases[1]["prompts"] | change.get("prompts", {})}
+    path.write_text(json.dumps(cases))
+    problem = only(findings("dfu", tmp_path / "root", locations))
+    assert (problem.severity, problem.where) == ("warning", f"dfu/masks/{where}")
+    assert what in problem.what
+
+
+def test_prompts_in_another_order_are_a_warning(tmp_path: Path, locations: Locations) -> None:
+    folder = write_set(tmp_path / "root", "dfu", (3, 1, 1))
+    path = folder / "anns" / "train.json"
+    cases = json.loads(path.read_text())
+    cases[2]["prompts"] = dict(reversed(cases[2]["prompts"].items()))
+    path.write_text(json.dumps(cases))
+    problem = only(findings("dfu", tmp_path / "root", locations))
+    assert (problem.severity, problem.where) == ("warning", "dfu/masks/2_m.png")
+    assert "drawn from all types but the first" in problem.what
