@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from trainables.config import DataRef
 from trainables.data.card import SPLITS, DataCard, Split
 from trainables.data.cards import data_status, source_of
+from trainables.data.knobo_cards import KNOBO_CARDS
+from trainables.data.knobo_knowledge_checks import knowledge_problems
 from trainables.data.manifest_checks import manifest_problems
 from trainables.data.pooled_source import PooledSource
 from trainables.data.prepare import count_differences
@@ -45,7 +47,10 @@ def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]
                 for found in doctor(member, locations, full)
             ]
         if isinstance(source, PreparedSource):
-            return list(manifest_problems(status.card, source, locations, full))
+            problems = list(manifest_problems(status.card, source, locations, full))
+            if status.card in KNOBO_CARDS:
+                problems += knowledge_problems(status.card, locations)
+            return problems
         return list(_array_problems(status.card, locations))
     except DatasetError as error:
         return [Problem(severity="error", where=name, what=str(error))]
