@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 
 from search_spaces.study import CellRef, Levels, Recipe
-from search_spaces.why_lesion_clip import heads, trained
+from search_spaces.why_lesion_clip import concepts, heads, trained
 from search_spaces.why_lesion_clip.clips import ALIGNED_MODELS, BASE, RELEASED, network
 from search_spaces.why_lesion_clip.grid import METRICS, belongs
 from trainables.config import BackboneRef
@@ -39,17 +39,17 @@ def without_parts(levels: Levels) -> Recipe:
 
 def own_clip(levels: Levels) -> Recipe:
     """The methods of Table 1 on the CLIP that is fine-tuned here."""
-    modality, aligned = levels["modality"], {**levels, "origin": heads.ALIGNED}
+    modality, aligned = levels["modality"], {**levels, "origin": concepts.ALIGNED}
     if levels["method"] == "linear_probe":
         return heads.probed(BASE.backbone, levels["dataset"], heads.fine_tuned(modality))
-    return heads.knobo(aligned)
+    return concepts.knobo(aligned)
 
 
 def of_size(levels: Levels) -> Recipe:
     """Figures 4 and 6: as many concepts, or columns of the feature, drawn at random."""
     size = int(levels["size"])
     if levels["reader"] == "knobo":
-        return heads.knobo(levels, concepts=size, choice="random")
+        return concepts.knobo(levels, concepts=size, choice="random")
     recipe = _linear_probe(levels)
     return replace(recipe, config=replace(recipe.config, columns=size))
 
@@ -109,17 +109,17 @@ _METHODS: Mapping[str, Callable[[Levels], Recipe]] = MappingProxyType(
         "densenet": trained.densenet,
         "linear_probe": _linear_probe,
         "lsl": _language_shaped,
-        "labo": heads.language_in_a_bottle,
-        "pcbm_h": partial(heads.pcbm_h, sequential=False),
-        "pcbm_h_sequential": partial(heads.pcbm_h, sequential=True),
-        "knobo": heads.knobo,
+        "labo": concepts.language_in_a_bottle,
+        "pcbm_h": partial(concepts.pcbm_h, sequential=False),
+        "pcbm_h_sequential": partial(concepts.pcbm_h, sequential=True),
+        "knobo": concepts.knobo,
     }
 )
 _ABLATIONS: Mapping[str, Callable[[Levels], Recipe]] = MappingProxyType(
     {
-        "knobo": heads.knobo,
+        "knobo": concepts.knobo,
         # Whether the published row kept the prior is not known: here it does.
-        "without_grounding": partial(heads.knobo, scores="text"),
-        "without_prior": partial(heads.knobo, prior_weight=0.0),
+        "without_grounding": partial(concepts.knobo, scores="text"),
+        "without_prior": partial(concepts.knobo, prior_weight=0.0),
     }
 )

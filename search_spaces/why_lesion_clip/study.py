@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from search_spaces.figures import FactorCurves
 from search_spaces.study import Budget, Experiment, Study
-from search_spaces.why_lesion_clip import heads, published, recipes, trained
+from search_spaces.why_lesion_clip import concepts, published, recipes, trained
 from search_spaces.why_lesion_clip.clips import MODEL, TEXT_MODEL, UNTRAINED
 from search_spaces.why_lesion_clip.followed import DERIVED, FIGURES
 from search_spaces.why_lesion_clip.grid import (
@@ -64,7 +64,7 @@ STUDY = Study(
             name="sources",
             title="KnoBo with concepts of five sources (cells of Table 3)",
             factors=(*PLACES, SOURCE),
-            configure=recipes.by_split(heads.knobo),
+            configure=recipes.by_split(concepts.knobo),
             budget=BUDGET,
             columns=("source",),
         ),
@@ -72,7 +72,7 @@ STUDY = Study(
             name="annotators",
             title="KnoBo with reports annotated by two language models (cells of Table 10)",
             factors=(*PLACES, ANNOTATOR),
-            configure=recipes.by_split(heads.knobo),
+            configure=recipes.by_split(concepts.knobo),
             budget=BUDGET,
             columns=("annotator",),
         ),
@@ -80,7 +80,7 @@ STUDY = Study(
             name="reports",
             title="KnoBo by reports annotated per concept (cells of Table 13)",
             factors=(XRAY, DATASET, SPLIT, REPORTS),
-            configure=recipes.by_split(heads.knobo),
+            configure=recipes.by_split(concepts.knobo),
             budget=BUDGET,
             columns=("reports",),
         ),
@@ -158,7 +158,7 @@ STUDY = Study(
             name="diversity",
             title="Mean distance of the concepts of a source (Table 3)",
             factors=(MODALITY, SOURCE, DEFINITION),
-            configure=heads.diversity,
+            configure=concepts.diversity,
             published=published.diversity(),
             budget=Budget(replicates=1),
             columns=("definition",),
@@ -184,7 +184,7 @@ STUDY = Study(
             name="grounding",
             title="Mean accuracy of grounding functions on held-out pictures",
             factors=(MODALITY, ORIGIN, ANNOTATOR, REPORTS, SOURCE),
-            configure=heads.grounded,
+            configure=concepts.grounded,
             budget=Budget(search_trials=8, replicates=1),
             columns=("source",),
         ),
