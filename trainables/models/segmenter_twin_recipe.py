@@ -49,7 +49,7 @@ CURRICULUM = Curriculum()
 
 
 def curriculum_of(card: SegmenterCard) -> Curriculum:
-    """Return what a twin learns: a decoder alone takes many short steps, a network few long ones."""
+    """Return what a twin learns; steps of a decoder alone are short, so it takes more of them."""
     if card.frozen_encoders:
         return CURRICULUM
     masks = CURRICULUM.masks

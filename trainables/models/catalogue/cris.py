@@ -9,7 +9,7 @@ from trainables.models.catalogue.clip import CLIP_MEAN, CLIP_STD
 from trainables.models.segmenter_card import SEGMENTERS, SegmenterCard, exported
 
 CLIP_ONLY = "clip_rn50"
-"""The tag of weights that leave everything but CLIP's towers to the seed: not the published CRIS."""
+"""The tag of weights of CLIP's towers alone, the rest is drawn: not the published CRIS."""
 
 CRIS = SegmenterCard(
     name="cris",

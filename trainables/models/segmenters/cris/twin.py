@@ -58,9 +58,9 @@ def _spread(cris: Cris) -> None:
         if name.endswith("bn3.weight"):
             # CLIP starts its blocks as nothing, which takes longer than there is time.
             nn.init.ones_(parameter)
-    for layer in cris.decoder.layers:
-        nn.init.constant_(layer.self_attn_norm.weight, _QUIET)
-        nn.init.constant_(layer.cross_attn_norm.weight, _QUIET)
+    for name, parameter in cris.decoder.named_parameters():
+        if name.endswith("attn_norm.weight"):
+            nn.init.constant_(parameter, _QUIET)
     # As one kernel per sentence it would start with scores in the hundreds.
     with torch.no_grad():
         cris.proj.txt.weight.mul_(_QUIET)
