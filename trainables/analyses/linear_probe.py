@@ -29,11 +29,16 @@ if TYPE_CHECKING:
 
 
 class _Layer(NamedTuple):
-    """A linear layer on features, or on features of length one."""
+    """A linear layer on features, or on features of length one.
+
+    Args:
+        chosen: metrics of the choice of its epoch, where there are epochs.
+    """
 
     weight_kd: Tensor
     bias_k: Tensor
     unit: bool
+    chosen: dict[str, float]
 
     def logits(self, feats_nd: Tensor) -> Tensor:
         read_nd = functional.normalize(feats_nd) if self.unit else feats_nd
@@ -46,7 +51,7 @@ def probe_and_test(config: Config, context: Context) -> dict[str, float]:
     layer = _train(config, task) if config.fit == "paper" else _solve(config, task)
     if not context.final:
         return {}
-    metrics = task.test(layer.logits)
+    metrics = task.test(layer.logits) | layer.chosen
     if context.is_main:
         _save(layer, config, task, metrics)
     return metrics
@@ -65,7 +70,7 @@ def _training_cases(config: Config, task: FrozenTask) -> Cases:
 def _solve(config: Config, task: FrozenTask) -> _Layer:
     found = task.context.resume()
     probe = LinearProbe(**found[1]) if found else _fit_and_report(config, task)
-    return _Layer(probe.weight_kd, probe.bias_k, unit=False)
+    return _Layer(probe.weight_kd, probe.bias_k, unit=False, chosen={})
 
 
 def _fit_and_report(config: Config, task: FrozenTask) -> LinearProbe:
@@ -94,7 +99,7 @@ def _train(config: Config, task: FrozenTask) -> _Layer:
     columns = _columns(config, feats_nd.shape[1], context.replicate)
     val = open_split(config.data, "val", context)
     head = LinearHead(len(columns), len(task.train.classes), seed_from(context.seed, "head"))
-    train_head(
+    trained = train_head(
         head,
         Cases(functional.normalize(feats_nd)[:, columns], labels),
         Cases(functional.normalize(task.feats(val))[:, columns], val.labels),
@@ -104,7 +109,7 @@ def _train(config: Config, task: FrozenTask) -> _Layer:
     )
     weight_kd = torch.zeros(len(task.train.classes), feats_nd.shape[1])
     weight_kd[:, columns] = head.weight.detach()
-    return _Layer(weight_kd, head.bias.detach(), unit=True)
+    return _Layer(weight_kd, head.bias.detach(), unit=True, chosen=trained.chosen())
 
 
 def _columns(config: Config, width: int, replicate: int) -> list[int]:
