@@ -15,6 +15,7 @@ STUDIES: dict[str, str] = {
     "demo": "search_spaces.demo",
     "feature_reuse": "search_spaces.feature_reuse",
     "foundation_medical": "search_spaces.foundation_medical",
+    "medvlsm": "search_spaces.medvlsm",
     "why_lesion_clip": "search_spaces.why_lesion_clip",
 }
 """Study name -> module with a ``STUDY``."""
