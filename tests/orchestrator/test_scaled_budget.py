@@ -35,7 +35,9 @@ def test_the_first_rung_is_within_one_step_of_its_share(
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_bad_trial_on_twins_is_stopped_before_its_end(study: str, locations: Locations) -> None:
-    for _, planned in _searches(study, locations, "twin"):
+    for cell, planned in _searches(study, locations, "twin"):
+        if cell.budget.grace_steps >= cell.recipe.steps:
+            continue  # the study itself stops none
         stopped = _stopped_at(planned)
         assert stopped is not None, planned.name
         assert planned.budget.grace_steps <= stopped < planned.steps
