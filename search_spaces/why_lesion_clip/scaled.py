@@ -48,7 +48,7 @@ def _aligned(config: Any, smoke: bool) -> Any:
     return replace(
         config,
         data=_few(config.data, smoke),
-        epochs=SMOKE_EPOCHS if smoke else config.epochs,
+        epochs=SMOKE_EPOCHS if smoke else TWIN_TRAINED_EPOCHS,
         batch_size=TWIN_BATCH_SIZE if smoke else TWIN_ALIGN_BATCH_SIZE,
         optimizer=replace(config.optimizer, lr=TWIN_ALIGN_LR),
     )

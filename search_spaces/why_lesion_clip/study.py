@@ -31,7 +31,7 @@ from search_spaces.why_lesion_clip.grid import (
 from search_spaces.why_lesion_clip.scaled import scaled
 
 # The paper has single runs.
-BUDGET = Budget(search_trials=20, replicates=3, grace_steps=20)
+BUDGET = Budget(search_trials=12, replicates=3, grace_steps=10)
 FIVE = replace(BUDGET, replicates=5)
 TRAINED = replace(BUDGET, search_trials=8, grace_steps=3)
 PLACES = (MODALITY, DATASET, SPLIT)
