@@ -34,7 +34,8 @@ class Config:
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
         resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
-            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
+            side and takes the middle, as CLIP does; 'pad' puts black around them until they are
+            square. Towers of the input ``clip`` bring their own way.
         knowledge: which the grounding functions were learned from, and where the prior comes from;
             None: they were learned from labels.
         concepts: how many there are at most.

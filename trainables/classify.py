@@ -39,7 +39,8 @@ class Config:
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
         resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
-            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
+            side and takes the middle, as CLIP does; 'pad' puts black around them until they are
+            square. Towers of the input ``clip`` bring their own way.
         clip_norm: upper bound of the global gradient norm; 0 leaves gradients as they are.
         crop_fraction: pictures are squashed to the input side divided by this (0.875: 256 for an
             input of 224); tests see the middle, a random crop of ``augment`` is cut from it.

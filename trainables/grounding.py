@@ -30,7 +30,8 @@ class Config:
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
         resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
-            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
+            side and takes the middle, as CLIP does; 'pad' puts black around them until they are
+            square. Towers of the input ``clip`` bring their own way.
         max_examples: the most pictures drawn for a concept.
         train_examples: the most that are fitted to.
         least_held_out: a concept is left out when fewer would be held out on a side, which are a

@@ -30,7 +30,8 @@ class Config:
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
         resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
-            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
+            side and takes the middle, as CLIP does; 'pad' puts black around them until they are
+            square. Towers of the input ``clip`` bring their own way.
         fit: 'logistic' is a converged multinomial logistic regression on standardised features;
             'paper' trains on features of length one by Adam, as Yang et al. (NeurIPS 2024) do, and
             reports every epoch.

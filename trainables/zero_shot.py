@@ -29,7 +29,8 @@ class Config:
         channels: 'rgb' feeds grey pictures three times over; 'native' feeds as many channels as the
             data set has, through a stem that is cut to them (see docs/models.md).
         resize: 'squash' makes pictures square whatever their shape; 'center_crop' scales the short
-            side and takes the middle, as CLIP does. Towers of the input ``clip`` bring their own.
+            side and takes the middle, as CLIP does; 'pad' puts black around them until they are
+            square. Towers of the input ``clip`` bring their own way.
         prompts: class -> what is said of it, for every class of the data set; empty: templates.
         templates: sentences of our own, in which ``{}`` is the class; idle where there are prompts.
         rule: 'mean_similarity', the mean of a class's cosines (Yang et al., NeurIPS 2024, appendix

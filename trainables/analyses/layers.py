@@ -108,6 +108,11 @@ def _windowed_vit(backbone: Backbone) -> list[Layer]:
     return [stem, *_branches(backbone.trunk, "tokens")]
 
 
+def _medclip(backbone: Backbone) -> list[Layer]:
+    stem = _trunk_layer("model.embeddings.patch_embeddings", "stem", "tokens")
+    return [stem, *_branches(backbone.trunk, "tokens", attention="attention")]
+
+
 def _dinov2_transformers(backbone: Backbone) -> list[Layer]:
     stem = _trunk_layer("embeddings.patch_embeddings", "stem", "tokens")
     return [stem, *_branches(backbone.trunk, "class_tokens", attention="attention")]
@@ -135,6 +140,7 @@ _FAMILIES: Mapping[str, Callable[[Backbone], list[Layer]]] = MappingProxyType(
         "clip": _clip,
         "clip_convnext": _stem_and_blocks,
         "densenet": _stem_and_blocks,
+        "medclip": _medclip,
         "blip": _plain_vit,
         "swin": _windowed_vit,
         "sam": _windowed_vit,

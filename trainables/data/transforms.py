@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 Grey = Literal["no", "first", "last"]
-Resize = Literal["squash", "center_crop"]
+Resize = Literal["squash", "center_crop", "pad"]
 Transform = Callable[["torch.Tensor"], "torch.Tensor"]
 
 _CHANNELS = 3  # of every picture of an image set; those of grey pictures are equal
@@ -28,7 +28,8 @@ class EvalTransform:
     Args:
         mean, std: one number per channel that is handed out; one alone makes pictures grey.
         resize: 'squash' ignores the aspect ratio and makes both sides ``size_px /
-            crop_fraction``; 'center_crop' makes the short side so long.
+            crop_fraction``; 'center_crop' makes the short side so long; 'pad' puts black around the
+            picture until it is square, and no smaller than ``size_px``, then squashes it.
         crop_fraction: share of the sides that is kept, from the middle.
         grey: make all channels equal, 'first' before resizing or 'last', after it.
     """
@@ -54,6 +55,7 @@ class EvalTransform:
         if self.grey != "no" or self.interpolation == "lanczos":
             # Tensors can do neither Lanczos nor the rounding of grey levels of Pillow.
             steps = [partial(_with_pillow, size=resized, mode=mode, grey=self.grey)]
+        steps = [*_padding(self.resize, self.size_px), *steps]
         if self.resize == "center_crop" or side != self.size_px:
             steps.append(v2.CenterCrop([self.size_px, self.size_px]))
         return _compose(steps, self.mean, self.std)
@@ -97,6 +99,7 @@ class TrainTransform:
         size, mode = [self.size_px, self.size_px], _mode(self.interpolation)
         side = round(self.size_px / self.crop_fraction)
         a = self.augmentation
+        padding = _padding(self.resize, self.size_px)
         cuts: list[Any] = [v2.CenterCrop(size)] if a.middle_first else []
         if a.crop_padding_px is not None:
             cuts.append(v2.RandomCrop(size, padding=a.crop_padding_px or None))
@@ -104,10 +107,10 @@ class TrainTransform:
             cuts.append(v2.RandomResizedCrop(size, a.crop_scale, interpolation=mode))
         if a.crop_scale and len(cuts) == 1 and side == self.size_px:
             # The crop resizes from the original pixels.
-            return cuts
+            return [*padding, *cuts]
         if not cuts and (self.resize == "center_crop" or side != self.size_px):
             cuts.append(v2.CenterCrop(size))
-        return [v2.Resize(_resized(self.resize, side), mode, antialias=True), *cuts]
+        return [*padding, v2.Resize(_resized(self.resize, side), mode, antialias=True), *cuts]
 
 
 def _changes(augmentation: Augmentation) -> list[Any]:
@@ -142,7 +145,21 @@ def _check(size_px: int, std: tuple[float, ...], crop_fraction: float) -> None:
 
 def _resized(resize: Resize, side: int) -> list[int]:
     """Return what the library calls the sides: both of them, or the short one alone."""
-    return [side, side] if resize == "squash" else [side]
+    return [side] if resize == "center_crop" else [side, side]
+
+
+def _padding(resize: Resize, least: int) -> list[Any]:
+    return [partial(_padded, least=least)] if resize == "pad" else []
+
+
+def _padded(pictures: torch.Tensor, least: int) -> torch.Tensor:
+    """Put a picture into the middle of a black square as large as its long side, or ``least``."""
+    from torch.nn.functional import pad
+
+    h, w = pictures.shape[-2:]
+    side = max(h, w, least)
+    top, left = (side - h) // 2, (side - w) // 2
+    return pad(pictures, (left, side - w - left, top, side - h - top))
 
 
 def _mode(interpolation: Interpolation) -> Any:

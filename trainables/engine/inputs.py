@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from trainables.config import BackboneRef, DataRef
 from trainables.data.cards import get_data_card
@@ -25,13 +25,13 @@ def check_channels(channels: str) -> None:
 
 
 def check_resize(resize: str) -> None:
-    """Make sure that a config's ``resize`` is one of the two ways.
+    """Make sure that a config's ``resize`` is one of the ways.
 
     Raises:
         ConfigError: it is not.
     """
-    if resize not in ("squash", "center_crop"):
-        raise ConfigError(f"resize must be squash or center_crop, got '{resize}'")
+    if resize not in get_args(Resize):
+        raise ConfigError(f"resize must be one of {get_args(Resize)}, got '{resize}'")
 
 
 def eval_transform(

@@ -19,6 +19,7 @@ from trainables.models.catalogue import (
     efficientnet,
     inception,
     inception_fid,
+    medclip,
     pubmed_clip,
     resnet,
     sam,
@@ -56,6 +57,7 @@ _FAMILIES = (
     clip_large,
     untrained,
     densenet,
+    medclip,
 )
 
 BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(

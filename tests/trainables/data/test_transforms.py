@@ -23,7 +23,7 @@ def picture(height: int, width: int) -> torch.Tensor:
     return torch.randint(0, 256, (3, height, width), generator=rng, dtype=torch.uint8)
 
 
-@pytest.mark.parametrize("resize", ["squash", "center_crop"])
+@pytest.mark.parametrize("resize", ["squash", "center_crop", "pad"])
 def test_eval_treats_batches_as_its_pictures_one_by_one(resize: str) -> None:
     transform = EvalTransform(size_px=16, mean=MEAN, std=STD, resize=resize).build()  # type: ignore[arg-type]
     batch_nchw = torch.stack([picture(24, 40), picture(24, 40).flip(2)])
@@ -32,6 +32,15 @@ def test_eval_treats_batches_as_its_pictures_one_by_one(resize: str) -> None:
     assert together.dtype == torch.float32
     for one, image_chw in zip(together, batch_nchw, strict=True):
         torch.testing.assert_close(one, transform(image_chw))
+
+
+@pytest.mark.parametrize("resize", ["center_crop", "pad"])
+def test_pictures_trained_on_unchanged_are_those_evaluated(resize: str) -> None:
+    plain = {"size_px": 16, "mean": MEAN, "std": STD, "resize": resize}
+    image_chw = picture(24, 41)
+    evaluated = EvalTransform(**plain).build()(image_chw)  # type: ignore[arg-type]
+    trained = TrainTransform(**plain).build()(image_chw)  # type: ignore[arg-type]
+    torch.testing.assert_close(trained, evaluated)
 
 
 def test_eval_at_the_same_size_only_normalises() -> None:

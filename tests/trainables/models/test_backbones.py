@@ -67,12 +67,17 @@ def test_every_parameter_learns_but_those_frozen_when_built(twin):
     assert [n for n, p in twin.named_parameters() if p.requires_grad != (p.grad is not None)] == []
 
 
+def keep(seen, name, output):
+    # Blocks of some libraries return their output in a tuple.
+    seen[name] = output[0] if isinstance(output, tuple) else output
+
+
 def test_layer_features_match_separate_hooks(twin):
     x_nchw = pictures(twin.image_size_px)
     layers = [name for name, _ in twin.blocks()]
     seen = {}
     for name, block in twin.blocks():
-        block.register_forward_hook(lambda _m, _i, out, name=name: seen.setdefault(name, out))
+        block.register_forward_hook(lambda _m, _i, out, name=name: keep(seen, name, out))
     with torch.no_grad():
         found = twin.layer_features(x_nchw, layers)
     assert list(found) == layers

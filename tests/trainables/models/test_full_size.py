@@ -45,6 +45,7 @@ def build_on_meta(name: str, image_size_px: int | None = None):
         ("untrained_convnext_l", 196_230_336 + 3_540_480),
         # torchvision's 6,953,856 without its classifier, with one input channel.
         ("densenet121_xray", 6_953_856 - 2 * 64 * 49),
+        ("medclip", 27_519_354 + 768 * 512),
         ("densenet121_skin", 6_953_856 - 2 * 64 * 49),
         ("sam_vit_b", 85_837_056),
         ("blip_base", 85_798_656),
