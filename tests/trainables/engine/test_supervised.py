@@ -125,7 +125,8 @@ def test_tests_run_in_full_precision(
 
     monkeypatch.setattr(supervised, "predict_logits", spy)
     train(tmp_path / "trial", shared_locations, precision="bf16")
-    assert asked == [("val", "bf16"), ("test", "fp32")]
+    # What is tested is also measured on validation pictures, as it is tested.
+    assert asked == [("val", "bf16"), ("test", "fp32"), ("val", "fp32")]
 
 
 def test_validation_loss_is_the_mean_over_batches() -> None:
@@ -235,4 +236,4 @@ def test_final_test_is_on_all_pictures(
     monkeypatch.setattr(supervised, "predict_logits", spy)
     changes = {"val_batches": "full_batches_shuffled", "batch_size": 12, "val_every": 0.5}
     train(tmp_path / "trial", shared_locations, **changes)
-    assert asked == [("val", 36)] * 2 + [("test", 40)]
+    assert asked == [("val", 36)] * 2 + [("test", 40), ("val", 40)]
