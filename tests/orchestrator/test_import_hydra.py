@@ -148,13 +148,31 @@ def test_a_run_is_found_in_the_table_it_belongs_to(
 
 
 def test_released_settings_of_every_network_differ_from_the_study_in_nothing() -> None:
-    launched = {"clipseg": ("2e-3", "128"), "cris": ("2e-5", "32")}
+    launched = dict.fromkeys(("clipseg", "biomed_clipseg", "biomed_clipseg_d"), ("2e-3", "128"))
+    launched["cris"] = ("2e-5", "32")
     for name, (lr, batch) in launched.items():
         done = imported(experiment=name, model__optimizer__lr=lr, datamodule__batch_size=batch)
         assert done.selection.overrides == {}
     for name in ("unet", "unetpp", "deeplabv3plus"):
         done = imported(**CNN, experiment=name, datamodule="img_mask/kvasir_polyp.yaml")
         assert done.selection.overrides == {}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "decoder", "model"),
+    [
+        ("biomed_clipseg", None, "biomed_clipseg"),
+        ("biomed_clipseg", "false", "biomed_clipseg_d"),
+        ("biomed_clipseg_d.yaml", None, "biomed_clipseg_d"),
+        ("biomed_clipseg_d.yaml", "true", "biomed_clipseg"),
+        ("clipseg", "true", "clipseg"),
+    ],
+)
+def test_where_the_decoder_starts_tells_two_networks_apart(
+    experiment: str, decoder: str | None, model: str
+) -> None:
+    done = imported(experiment=experiment, model__net__rand_init_decoder=decoder)
+    assert done.selection.only["model"] == (model,)
 
 
 def test_networks_and_data_sets_are_those_of_the_study() -> None:
