@@ -71,6 +71,7 @@ def _tuned(tag: str, origin: str, licence: str, trained_on: str) -> tuple[Weight
             licence=licence,
             trained_on=trained_on,
             where=f"{origin} on the hub: open_clip_pytorch_model.bin and {SETTINGS}",
+            authors_file="open_clip_model.safetensors",
         ),
     )
 
