@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from trainables.context import Context
 from trainables.data.card import Split
@@ -24,6 +24,7 @@ from trainables.segmentation.losses import case_losses, mean_loss
 from trainables.segmentation.model_files import Description, save_segmenter
 from trainables.segmentation.network import TrainedNetwork, create_network
 from trainables.segmentation.prompt_choice import PromptChoice
+from trainables.segmentation.ranks import check_shares, share_of_mean
 from trainables.segmentation.spec import SegmenterSpec
 from trainables.segmentation.summary import validation_metrics
 from trainables.segmentation.testing import conclude, score_test
@@ -41,6 +42,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
         config.prompt, network.segmenter.card.reads_text, config.data.name, context.seed
     )
     task = _Task(config, network, spec, choice, context)
+    check_shares(len(task.loader.cases), config.batch_size, network.segmenter.card, context)
     best = fit(network, task.training(), config.fit_config(), context)
     if not context.final:
         return {}
@@ -121,20 +123,6 @@ def _training_loss(config: Config, context: Context) -> Callable[[nn.Module, Cas
         loss_n, counted_n = case_losses(module(batch.given), batch.target_nkhw, config.loss)
         if context.world_size == 1:
             return mean_loss(loss_n, counted_n)
-        return _share_of_mean(loss_n, counted_n, batch.indices, context)
+        return share_of_mean(loss_n, counted_n, batch.indices, context)
 
     return loss
-
-
-def _share_of_mean(loss_n: Tensor, counted_n: Tensor, indices: Tensor, context: Context) -> Tensor:
-    """Return what, weighted by a rank's share of the batch, adds up to the mean over it.
-
-    The loop weights by cases; the mean is over those that count, which other ranks hold as well.
-    """
-    parts: list[dict[int, float]] = [{} for _ in range(context.world_size)]
-    mine = dict(zip(indices.tolist(), counted_n.tolist(), strict=True))
-    distributed.all_gather_object(parts, mine)
-    # A rank without a case has borrowed one, which is there twice then.
-    batch = {case: counted for part in parts for case, counted in part.items()}
-    scale = len(batch) / len(loss_n) / max(sum(batch.values()), 1)
-    return (loss_n * counted_n).sum() * scale

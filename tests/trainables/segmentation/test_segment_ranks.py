@@ -18,9 +18,11 @@ from trainables import segment, segment_transfer
 from trainables.config import DataRef
 from trainables.context import Context, Locations
 from trainables.engine.config import OptimizerConfig
+from trainables.errors import ConfigError
 from trainables.models.segmenter_cards import get_segmenter_card
 from trainables.segmentation import network
 from trainables.segmentation.config import LossConfig
+from trainables.segmentation.ranks import check_shares
 
 WORLD = 2
 # Batches of 5 and a last one of 3: no rank has what the other one has.
@@ -113,3 +115,20 @@ def test_no_case_is_scored_twice_and_every_mask_is_there(outcomes: Outcomes) -> 
     assert len(cases) == len(set(cases)) == 13
     masks = {str(p.relative_to(folder / "masks"))[:-4] for p in (folder / "masks").rglob("*.png")}
     assert masks == set(cases)
+
+
+@pytest.mark.parametrize(
+    ("cases", "batch_size", "fits"),
+    [(8, 4, True), (11, 4, False), (9, 4, True), (10, 4, False), (12, 2, False)],
+)
+def test_norms_that_would_see_one_case_are_refused(
+    locations: Locations, tmp_path: Path, cases: int, batch_size: int, fits: bool
+) -> None:
+    """A last batch of one is left out; of two or three, a rank of two would have one."""
+    card = get_segmenter_card("deeplabv3plus_twin")
+    context, _ = trial(tmp_path, locations, world_size=2)
+    if fits:
+        check_shares(cases, batch_size, card, context)
+        return
+    with pytest.raises(ConfigError, match="needs 2 at once"):
+        check_shares(cases, batch_size, card, context)
