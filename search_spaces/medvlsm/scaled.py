@@ -11,7 +11,7 @@ from trainables.engine.config import EarlyStopping
 
 TWIN_EPOCHS = 8
 TWIN_BATCH_SIZE = 16
-TWIN_RATES = {"cris": 50.0}
+TWIN_RATES = {"cris": 50.0, "biomed_clipseg": 3.0, "biomed_clipseg_d": 3.0}
 """Times the paper's learning rate, as there are hundreds of steps instead of ten thousands."""
 
 SMOKE_CASES = 12
