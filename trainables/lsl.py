@@ -107,8 +107,8 @@ def run(config: Config, context: Context) -> dict[str, float]:
     Raises:
         DatasetError, WeightsError: something the config names is not here or damaged; or no concept
             has enough pictures.
-        ConfigError: without knowledge, the set is not multilabel; or the input ``clip`` holds towers of
-            another architecture.
+        ConfigError: without knowledge, the set is not multilabel; or the input ``clip`` holds
+            towers of another architecture.
         NonFiniteLossError: the loss became NaN or infinite.
     """
     from trainables.alignment.concept_training import train
