@@ -32,7 +32,10 @@ from search_spaces.study import Budget, Experiment, Factor, Study
 
 # No run may end before 10 epochs, and slow starters have to survive them.
 BUDGET = Budget(search_trials=8, replicates=3, grace_steps=10)
-ONCE = Budget(replicates=3)
+# Of three trained replicates each is tested once.
+TESTED = Budget(replicates=3)
+# Untrained, replicates would differ by the wordings drawn, if at all.
+UNTRAINED = Budget(replicates=1)
 # As released: 20 trials, none of them stopped by the others.
 SWEEP_BUDGET = Budget(search_trials=20, replicates=3, grace_steps=recipes.EPOCHS)
 
@@ -52,7 +55,7 @@ STUDY = Study(
             factors=(ZERO_SHOT_MODEL, ZERO_SHOT_DATASET, ZERO_SHOT_PROMPT),
             configure=recipes.zero_shot,
             published=published.zero_shot(),
-            budget=ONCE,
+            budget=UNTRAINED,
             columns=("prompt",),
             figures=(_BY_PROMPT,),
         ),
@@ -97,7 +100,7 @@ STUDY = Study(
             factors=(MODEL, POOL, TEST_DATASET, POOLED_PROMPT),
             configure=recipes.pooled_test,
             published=published.pooled(),
-            budget=ONCE,
+            budget=TESTED,
             columns=("dataset",),
         ),
         Experiment(
@@ -105,7 +108,7 @@ STUDY = Study(
             title="Dice of models of one polyp set on the others",
             factors=(TEXT_MODEL, TRAIN_DATASET, POLYP_DATASET, PROMPT),
             configure=recipes.cross,
-            budget=ONCE,
+            budget=TESTED,
             columns=("dataset",),
         ),
         Experiment(
