@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.tracking.store import mlflow_error
 from trainables.errors import TrackingError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +45,27 @@ class ArtifactReader:
         Raises:
             TrackingError: it is there and cannot be fetched, or is not text.
         """
+
+        def read(path: Path) -> str:
+            return path.read_text(encoding="utf-8")
+
+        return self._read(run_id, name, read)
+
+    def read_table(self, run_id: str, name: str) -> Any:
+        """Return a Parquet artifact of a run as an Arrow table; None where the run has none.
+
+        Raises:
+            TrackingError: it is there and cannot be fetched, or is no Parquet file.
+        """
+        import pyarrow.parquet as pq
+
+        return self._read(run_id, name, lambda path: pq.ParquetFile(path).read())
+
+    def _read(self, run_id: str, name: str, read: Callable[[Path], T]) -> T | None:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                path = Path(self.client.download_artifacts(run_id, name, folder))
-                return path.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
+                return read(Path(self.client.download_artifacts(run_id, name, folder)))
+            except ValueError as error:  # not UTF-8, not Parquet
                 raise self._unreadable(run_id, name, error) from error
             except (OSError, mlflow_error()) as error:
                 if self._has(run_id, name):

@@ -14,6 +14,11 @@ from search_spaces.study import cell_key
 _WHERE = ("experiment", "place")
 _NUMBERS = ("n", "mean", "sd", "se", "ci95_low", "ci95_high")
 _PUBLISHED = ("value", "error", "error_kind", "n", "source", "doubt")
+_COMPARISON = ("difference", "low", "high", "p", "kind")
+_VERDICT = (
+    *("verdict", "verdict_why", "verdict_p_holm"),
+    *(f"verdict_{name}" for name in _COMPARISON),
+)
 _FACTS = (
     "seeds",
     "recipe",
@@ -29,7 +34,7 @@ _FACTS = (
 _FIELDS = (
     *("state", "metric", "printed", *_NUMBERS),
     *(f"published_{name}" for name in _PUBLISHED),
-    "published_in_ci95",
+    *_VERDICT,
     *_FACTS,
 )
 
@@ -76,7 +81,13 @@ def _published(entry: Entry) -> dict[str, object]:
     if entry.published is None:
         return {}
     parts = {f"published_{name}": getattr(entry.published, name) for name in _PUBLISHED}
-    return {**parts, "published_in_ci95": "" if entry.agrees is None else int(entry.agrees)}
+    verdict = entry.verdict
+    if verdict is None:
+        return parts
+    said = {"verdict": verdict.word, "verdict_why": verdict.why, "verdict_p_holm": verdict.p_holm}
+    if verdict.comparison is not None:
+        said |= {f"verdict_{name}": getattr(verdict.comparison, name) for name in _COMPARISON}
+    return parts | said
 
 
 def _facts(cells: Sequence[CellResult]) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
+from orchestrator.report.bootstrap import generator
 from orchestrator.report.experiment_table import build_table
 from orchestrator.report.results import CellResult, StudyResults, TrialResult
 from orchestrator.report.statistics import Statistic
@@ -21,6 +21,7 @@ from trainables.errors import ConfigError
 
 _DRAWS = 1000
 _BOUNDS = (0.025, 0.975)
+_UNKNOWN = (None, None, None)
 
 _Levels = tuple[str, ...]
 
@@ -62,8 +63,8 @@ class _Computation:
         if value is not None and math.isfinite(value):
             status, note = "number", ""
             n = min((len(self._runs[k]) for k in under if k in self._runs), default=0)
-            low, high = self._intervals.get(key, (None, None)) if n > 1 else (None, None)
-            statistic = Statistic(n=n, mean=value, ci95_low=low, ci95_high=high)
+            se, low, high = self._intervals.get(key, _UNKNOWN) if n > 1 else _UNKNOWN
+            statistic = Statistic(n=n, mean=value, se=se, ci95_low=low, ci95_high=high)
         return Entry(
             levels=levels,
             status=status,
@@ -133,12 +134,14 @@ class _Computation:
         return found
 
     @cached_property
-    def _intervals(self) -> Mapping[_Levels, tuple[float, float]]:
-        """Percentile bootstrap; no interval where a draw has no finite value."""
+    def _intervals(self) -> Mapping[_Levels, tuple[float, float, float]]:
+        """Standard error and percentile interval by bootstrap.
+
+        There is none where a draw has no finite value.
+        """
         import numpy as np
 
-        seed = hashlib.sha256(self.derived.name.encode()).digest()
-        rng = np.random.default_rng(int.from_bytes(seed[:8], "big"))
+        rng = generator(self.derived.name)
         # Places of one cell, such as two metrics of its trials, are drawn together.
         rows: dict[tuple[str, int], np.ndarray[Any, np.dtype[np.int64]]] = {}
         drawn = {}
@@ -157,7 +160,7 @@ class _Computation:
             values = [result.get(key, math.nan) for result in results]
             if all(math.isfinite(value) for value in values):
                 low, high = np.quantile(values, _BOUNDS)
-                intervals[key] = (float(low), float(high))
+                intervals[key] = (float(np.std(values)), float(low), float(high))
         return intervals
 
 

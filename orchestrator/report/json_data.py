@@ -32,6 +32,7 @@ def _table(table: Table) -> dict[str, Any]:
         "experiment": table.name,
         "title": table.title,
         "interval": INTERVALS[table.interval],
+        "verdicts": table.verdicts,
         "entries": [_entry(entry) for entry in table.entries],
     }
 
@@ -44,7 +45,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "metric": entry.metric,
         "statistic": None if entry.statistic is None else dataclasses.asdict(entry.statistic),
         "published": None if entry.published is None else dataclasses.asdict(entry.published),
-        "published_in_ci95": entry.agrees,
+        "verdict": None if entry.verdict is None else dataclasses.asdict(entry.verdict),
         "imported": [dataclasses.asdict(statistic) for statistic in entry.imported],
     }
     if entry.under:

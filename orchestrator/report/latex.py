@@ -21,6 +21,10 @@ _ESCAPES = {
     "±": r"$\pm$",
     "–": "--",
     "×": r"$\times$",
+    "≈": r"$\approx$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "○": r"$\circ$",
 }
 
 
@@ -44,6 +48,8 @@ def table_latex(table: Table) -> str:
             lines.append(_row([*[""] * side, *(_imported(entry, n) for entry in entries)]))
         if any(entry is not None and entry.published is not None for entry in entries):
             lines.append(_row([*[""] * side, *(_paper(entry) for entry in entries)]))
+        if any(entry is not None and entry.verdict is not None for entry in entries):
+            lines.append(_row([*[""] * side, *(_verdict(entry) for entry in entries)]))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
@@ -63,6 +69,7 @@ def _caption(table: Table) -> str:
         parts.append(f"{', '.join(table.metrics)}; {brackets}.")
     parts += [f"{label}: {LEGEND[label]}." for label in table.labels]
     parts += [f"imported: {IMPORTED_LEGEND}."] if table.has_imported else []
+    parts += [f"Against the published numbers: {table.verdicts}."] if table.verdicts else []
     return " ".join(parts)
 
 
@@ -104,3 +111,7 @@ def _paper(entry: Entry | None) -> str:
     if entry is None or entry.published is None:
         return ""
     return f"paper {published_text(entry.published)}"
+
+
+def _verdict(entry: Entry | None) -> str:
+    return "" if entry is None or entry.verdict is None else entry.verdict.text

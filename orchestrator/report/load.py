@@ -115,6 +115,7 @@ def _assemble(client: Any, study: str, uri: str, runs: list[Any]) -> StudyResult
         imported=tuple(sorted(beside, key=lambda cell: cell.name)),
         read_json=artifacts.read_json,
         read_text=artifacts.read_text,
+        read_table=artifacts.read_table,
         fetch_folder=artifacts.fetch_folder,
     )
 

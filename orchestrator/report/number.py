@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from orchestrator.report.comparison import Comparison
 from orchestrator.report.statistics import Statistic
 from search_spaces.study import Published
 
@@ -55,6 +56,23 @@ def published_text(published: Published) -> str:
     return f"{text}, suspect" if published.doubt else text
 
 
+def difference_text(comparison: Comparison) -> str:
+    """Return ``-0.005 (95 % -0.253 to +0.243)``."""
+    of = (comparison.difference, (comparison.high - comparison.low) / 2)
+    difference, low, high = (
+        _signed(_text(value, *of))
+        for value in (comparison.difference, comparison.low, comparison.high)
+    )
+    return f"{difference} (95 % {low} to {high})"
+
+
+def p_text(p: float) -> str:
+    """Return ``0.92``, ``0.031``, ``0.004`` or ``< 0.001``."""
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"
+
+
 def duration_text(hours: float) -> str:
     """Return ``42 s``, ``3.5 min`` or ``1.25 h``."""
     if hours < 1 / 60:
@@ -65,6 +83,10 @@ def duration_text(hours: float) -> str:
 def setting_text(value: object) -> str:
     """Return a searched value to four digits; the tracking store has all of them."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _signed(text: str) -> str:
+    return text if text.startswith("-") else f"+{text}"
 
 
 def _spread(statistic: Statistic) -> float | None:

@@ -119,11 +119,6 @@ class CellResult:
         kinds = {d.kind for d in self.data} | {w.kind for w in self.weights}
         return tuple(label for label in ("synthetic", "twin", "random") if label in kinds)
 
-    @property
-    def comparable(self) -> bool:
-        """Whether its number may be held against a published one."""
-        return not {"synthetic", "twin"} & set(self.labels)
-
     def values(self, metric: str) -> list[float]:
         """Return a metric of every replicate that has it."""
         return [r.metrics[metric] for r in self.replicates if metric in r.metrics]
@@ -162,6 +157,7 @@ class StudyResults:
             and are never part of them.
         read_json, read_text: id of a trial's run and name of a file -> what that artifact holds,
             fetched now; None where there is none.
+        read_table: the same of a Parquet artifact, as an Arrow table.
         fetch_folder: id of a trial's run, name of an artifact folder and where to copy it, whole or
             not at all -> whether there is one.
     """
@@ -174,6 +170,7 @@ class StudyResults:
     imported: tuple[CellResult, ...] = ()
     read_json: Callable[[str, str], Any] = _no_artifact
     read_text: Callable[[str, str], str | None] = _no_artifact
+    read_table: Callable[[str, str], Any] = _no_artifact
     fetch_folder: Callable[[str, str, Path], bool] = _no_folder
 
     def at(self, experiment: str, levels: Mapping[str, str]) -> CellResult | None:

@@ -27,12 +27,6 @@ class Statistic:
     ci95_low: float | None = None
     ci95_high: float | None = None
 
-    def covers(self, value: float) -> bool | None:
-        """Whether the 95 % interval holds a value; None when there is no interval."""
-        if self.ci95_low is None or self.ci95_high is None:
-            return None
-        return self.ci95_low <= value <= self.ci95_high
-
 
 def summarise(values: Sequence[float]) -> Statistic | None:
     """Summarise values; None if there are none. A NaN among them makes everything NaN."""
@@ -54,3 +48,17 @@ def summarise(values: Sequence[float]) -> Statistic | None:
     se = sd / math.sqrt(n)
     half = float(stdtrit(n - 1, 0.975)) * se
     return Statistic(n=n, mean=mean, sd=sd, se=se, ci95_low=mean - half, ci95_high=mean + half)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted so that the chance of any false alarm among them stays theirs.
+
+    Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted = [0.0] * len(p_values)
+    least = 0.0
+    for rank, index in enumerate(order):
+        least = max(least, min(1.0, (len(order) - rank) * p_values[index]))
+        adjusted[index] = least
+    return adjusted

@@ -9,6 +9,7 @@ from typing import Literal
 
 from orchestrator.report.results import CellResult
 from orchestrator.report.statistics import Statistic
+from orchestrator.report.verdict import Verdict, tally
 from search_spaces.derived import Derived
 from search_spaces.study import Experiment, Factor, Published
 
@@ -42,6 +43,7 @@ class Entry:
         cell: the cell whose number it is; None for a derived one.
         under: the cells that a derived number was computed from.
         imported: the same number from logs of another program, one of each setting.
+        verdict: on the number beside the published one; None where one of them is absent.
     """
 
     levels: Mapping[str, str]
@@ -53,6 +55,7 @@ class Entry:
     cell: CellResult | None = None
     under: tuple[CellResult, ...] = ()
     imported: tuple[Statistic, ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def cells(self) -> tuple[CellResult, ...]:
@@ -63,14 +66,6 @@ class Entry:
     def labels(self) -> tuple[str, ...]:
         """What must stand beside the number."""
         return () if self.statistic is None else shared_labels(self.cells)
-
-    @property
-    def agrees(self) -> bool | None:
-        """Whether the published value lies in our 95 % interval; None if that says nothing."""
-        if self.published is None or self.statistic is None or self.published.doubt:
-            return None
-        comparable = all(cell.comparable for cell in self.cells)
-        return self.statistic.covers(self.published.value) if comparable else None
 
 
 def shared_labels(cells: Iterable[CellResult]) -> tuple[str, ...]:
@@ -104,6 +99,20 @@ class Table:
     rows: tuple[tuple[tuple[str, ...], tuple[Entry | None, ...]], ...]
     interval: IntervalKind = "student"
 
+    def with_verdicts(self, verdicts: Mapping[int, Verdict]) -> Table:
+        """Return the table with verdicts on entries, by their index among all of them."""
+        index = itertools.count()
+        rows = tuple(
+            (
+                titles,
+                tuple(
+                    e if e is None else replace(e, verdict=verdicts.get(next(index))) for e in es
+                ),
+            )
+            for titles, es in self.rows
+        )
+        return replace(self, rows=rows)
+
     def begun(self) -> tuple[Table, int]:
         """Return the table without the rows in which nothing was run, and how many these are.
 
@@ -121,6 +130,11 @@ class Table:
     def has_imported(self) -> bool:
         """Whether a number from logs of another program stands in it."""
         return any(entry.imported for entry in self.entries)
+
+    @property
+    def verdicts(self) -> str:
+        """How many verdicts there are of each kind; empty if there is none."""
+        return tally(entry.verdict for entry in self.entries if entry.verdict is not None)
 
     @property
     def metrics(self) -> tuple[str, ...]:

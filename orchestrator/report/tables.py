@@ -6,6 +6,7 @@ from orchestrator.report.derived_table import build_derived
 from orchestrator.report.experiment_table import build_table
 from orchestrator.report.results import StudyResults
 from orchestrator.report.table import Table
+from orchestrator.report.verdicts import judged
 from search_spaces.study import Study
 
 
@@ -19,8 +20,11 @@ def build_tables(results: StudyResults, study: Study) -> list[Table]:
     tables = []
     for experiment in study.experiments:
         if experiment.name in ran | imported:
-            tables.append(build_table(results, experiment))
+            tables.append(judged(build_table(results, experiment), results, experiment.budget))
         if experiment.name in ran:
             derived = [d for d in study.derived if d.experiment == experiment.name]
-            tables += [build_derived(results, study, d) for d in derived]
+            tables += [
+                judged(build_derived(results, study, d), results, experiment.budget)
+                for d in derived
+            ]
     return tables

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.report.number import mean_text, published_text, spread_text
 from orchestrator.report.results import StudyResults
 from orchestrator.report.table import IMPORTED_LEGEND, INTERVALS, LEGEND, Entry, Table, idle_text
 from orchestrator.report.tables import build_tables
+from orchestrator.report.verdict import VerdictWord
 from search_spaces.study import Study
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table as RichTable
     from rich.text import Text
+
+_STYLES: Mapping[VerdictWord, str] = {
+    "reproduced": "green",
+    "higher": "magenta",
+    "lower": "magenta",
+    "not comparable": "dim",
+}
 
 
 def print_tables(results: StudyResults, study: Study, console: Console) -> None:
@@ -36,6 +45,8 @@ def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
         shown += [Text(f"  {label}: {LEGEND[label]}", style="dim") for label in table.labels]
         if table.has_imported:
             shown.append(Text(f"  imported: {IMPORTED_LEGEND}", style="dim"))
+        if table.verdicts:
+            shown.append(Text(f"  against the paper: {table.verdicts}", style="dim"))
     failures = results.failures()
     if failures:
         counts = ", ".join(f"{n} {kind}" for kind, n in failures.most_common())
@@ -102,6 +113,8 @@ def _entry_text(entry: Entry | None, spread_is_named: bool) -> Text:
         text.append(f"\nimported {mean_text(found)} {spread_text(found)}", style="magenta")
     if entry.published is not None:
         text.append(f"\npaper {published_text(entry.published)}", style="cyan")
+    if entry.verdict is not None:
+        text.append(f"\n{entry.verdict.text}", style=_STYLES[entry.verdict.word])
     return text
 
 

@@ -142,10 +142,12 @@ def test_numbers_carry_the_labels_of_what_they_stand_on(results: StudyResults) -
 
 
 def test_only_comparable_numbers_are_held_against_the_paper(results: StudyResults) -> None:
-    found = entries(results)
-    assert found["imagenet", "knn"].agrees is True
-    assert found["imagenet", "linear"].agrees is False
-    assert found["random", "knn"].agrees is None
+    (table, _) = build_tables(results, study())
+    verdicts = {tuple(e.levels.values()): e.verdict for e in table.entries if e.verdict is not None}
+    assert {levels: verdict.word for levels, verdict in verdicts.items()} == {
+        ("imagenet", "knn"): "reproduced",
+        ("imagenet", "linear"): "lower",
+    }
 
 
 def test_columns_are_nested_in_the_order_the_experiment_names_them(results: StudyResults) -> None:
@@ -183,7 +185,11 @@ def test_csv_gives_back_mean_spread_and_seeds_of_every_metric(results: StudyResu
     assert float(line["mean"]) == pytest.approx(np.mean(values))
     assert float(line["sd"]) == pytest.approx(np.std(values, ddof=1))
     assert (line["n"], line["seeds"], line["printed"]) == ("4", "1000 1001 1002 1003", "1")
-    assert (line["published_value"], line["published_in_ci95"]) == ("0.9", "0")
+    assert (line["published_value"], line["verdict"]) == ("0.9", "lower")
+    welch = stats.ttest_ind_from_stats(0.825, np.std(values, ddof=1), 4, 0.9, 0.01, 5, False)
+    assert float(line["verdict_p"]) == pytest.approx(welch.pvalue)
+    assert float(line["verdict_p_holm"]) == pytest.approx(2 * welch.pvalue)
+    assert line["verdict_kind"] == "Welch's t, n=4 against n=5"
     assert line["data_digests"] == "d" * 64
     (other,) = [x for x in lines if x["place"] == place and x["metric"] == "test/auc"]
     assert float(other["mean"]) == pytest.approx(np.mean(values) / 2)
@@ -192,10 +198,11 @@ def test_csv_gives_back_mean_spread_and_seeds_of_every_metric(results: StudyResu
 
 
 def test_latex_rows_have_as_many_columns_as_the_table(results: StudyResults) -> None:
-    text = table_latex(build_table(results, study().experiment("transfer")))
+    text = table_latex(build_tables(results, study())[0])
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {len(re.split(r"(?<!\\)&", row)) for row in rows} == {4}
     assert r"0.800 $\pm$ 0.100 (sd, n=3) random" in text
+    assert r"$\approx$ reproduced & $\downarrow$ lower" in text
     assert r"what transfers \& \textless{}why\textgreater{} 100\%" in text
 
 
@@ -219,6 +226,8 @@ def test_json_holds_the_numbers_and_nothing_json_lacks(results: StudyResults) ->
     (entry,) = [e for e in transfer if e["levels"] == {"weights": "random", "method": "knn"}]
     assert entry["statistic"]["mean"] == 0.55
     assert entry["labels"] == ["synthetic", "twin"]
+    words = {e["verdict"]["word"] for e in transfer if e["verdict"] is not None}
+    assert words == {"reproduced", "lower"}
 
 
 def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
@@ -229,6 +238,8 @@ def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
     assert "random" in text
     assert "paper 0.400 ± 0.020 (se, n not given)" in text
     assert "synthetic: made on generated pictures" in text
+    assert "↓ lower" in text
+    assert "against the paper: 1 reproduced, 1 lower (Holm over 2)" in text
     assert "ImageNet <b>&" in text
 
 

@@ -17,6 +17,7 @@ import report_cells as made
 from report_sample import delivered
 from report_sample import study as sample_study
 from rich.console import Console
+from scipy import stats
 
 from orchestrator.report import load_study_results, print_tables, to_json
 from orchestrator.report.csv_file import results_csv
@@ -25,6 +26,7 @@ from orchestrator.report.latex import table_latex
 from orchestrator.report.results import CellResult, PlaceResult, StudyResults, WeightsSource
 from orchestrator.report.table import Entry
 from orchestrator.report.tables import build_tables
+from orchestrator.report.verdict import Verdict
 from search_spaces.derived import Derived, Run, Values
 from search_spaces.study import Factor, Study
 from trainables.errors import ConfigError
@@ -180,13 +182,31 @@ def test_a_value_stands_on_the_cells_that_would_change_it() -> None:
     assert {c.name for c in by_model["b"].under} == {c.name for c in cells}
 
 
+def verdict(results: StudyResults, derived: Derived = RATIO) -> Verdict:
+    tables = build_tables(results, made.study(MAIN, derived=(derived,)))
+    (found,) = [e.verdict for e in tables[1].entries if e.verdict is not None]
+    return found
+
+
 def test_only_what_is_comparable_is_held_against_the_paper() -> None:
-    assert entries(made.results(*VIT))["vit"].agrees is False
+    assert verdict(made.results(*VIT)).word == "reproduced"
     doubtful = dataclasses.replace(made.published(1.2), doubt="Table 1 has another")
     suspect = dataclasses.replace(RATIO, published={("vit",): doubtful})
-    assert entries(made.results(*VIT), suspect)["vit"].agrees is None
-    twin = main("vit", "ri", 0.5, 0.6, 0.55, kind="synthetic")
-    assert entries(made.results(twin, VIT[1]))["vit"].agrees is None
+    assert verdict(made.results(*VIT), suspect).why == "the published number is suspect"
+    synthetic = main("vit", "ri", 0.5, 0.6, 0.55, kind="synthetic")
+    assert verdict(made.results(synthetic, VIT[1])).why == "generated pictures"
+
+
+def test_a_derived_number_is_compared_by_the_error_of_its_bootstrap() -> None:
+    ri, wt = [0.5, 0.6, 0.55], [0.8, 0.7, 0.9]
+    far = dataclasses.replace(RATIO, published={("vit",): made.published(20.0)})
+    found = verdict(made.results(main("vit", "ri", *ri), main("vit", "wt", *wt)), far)
+    means = [[np.mean(x) for x in itertools.product(v, repeat=3)] for v in (wt, ri)]
+    se = np.std(np.divide.outer(*means))
+    assert found.comparison is not None
+    expected = 2 * stats.t.sf((20 - 0.8 / 0.55) / se, 2)
+    assert found.comparison.p == pytest.approx(expected, rel=0.15)
+    assert (found.word, found.comparison.kind[-3:]) == ("lower", "n=3")
 
 
 def test_run_value_sees_curve_and_config() -> None:

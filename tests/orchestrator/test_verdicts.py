@@ -1,0 +1,328 @@
+"""Verdicts on our numbers beside the published ones, against scipy and loops."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import report_cells as made
+from scipy import stats
+
+from orchestrator.report.bootstrap import DRAWS, bootstrap_means, bootstrap_p
+from orchestrator.report.comparison import against_published, over_cases
+from orchestrator.report.number import difference_text, p_text
+from orchestrator.report.results import CellResult, DataSource, StudyResults
+from orchestrator.report.statistics import holm, summarise
+from orchestrator.report.tables import build_tables
+from orchestrator.report.verdict import SYMBOLS, Verdict
+from search_spaces.study import Budget, Published, Study
+
+OURS = [0.81, 0.82, 0.85]
+
+
+def published(value: float, **more: Any) -> Published:
+    return Published(value=value, source="Table 1", **more)
+
+
+def study(numbers: Mapping[str, Published], **budget: int) -> Study:
+    return made.study(
+        made.experiment(
+            "main",
+            {"method": [*numbers]},
+            published={(method,): number for method, number in numbers.items()},
+            budget=Budget(**budget),
+        )
+    )
+
+
+def cell(method: str, values: Sequence[float], **changed: Any) -> CellResult:
+    found = made.cell("main", {"method": method}, made.accuracies(*values))
+    return dataclasses.replace(found, **changed)
+
+
+def verdicts(results: StudyResults, of: Study) -> dict[str, Verdict]:
+    (table,) = build_tables(results, of)
+    return {e.levels["method"]: e.verdict for e in table.entries if e.verdict is not None}
+
+
+def only(ours: CellResult, number: Published | None = None, **budget: int) -> Verdict:
+    (found,) = verdicts(
+        made.results(ours), study({"a": number or published(0.8)}, **budget)
+    ).values()
+    return found
+
+
+# The correction
+
+
+def test_holm_is_the_largest_of_the_stepwise_products() -> None:
+    p = [0.01, 0.04, 0.03, 0.005, 0.5]
+    order = sorted(p)
+    for value, adjusted in zip(p, holm(p), strict=True):
+        rank = order.index(value)
+        assert adjusted == pytest.approx(max(order[k] * (5 - k) for k in range(rank + 1)))
+
+
+def test_holm_keeps_to_one_and_takes_no_values_and_ties() -> None:
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([0.02, 0.02]) == [0.04, 0.04]
+
+
+def test_holm_rarely_calls_anything_where_nothing_is() -> None:
+    p = np.random.default_rng(0).uniform(size=(4000, 8))
+    false_alarms = np.mean([min(holm(list(row))) <= 0.05 for row in p])
+    assert false_alarms == pytest.approx(0.05, abs=0.012)
+
+
+# The comparison
+
+
+def test_a_number_without_error_is_held_against_by_one_sample_t() -> None:
+    ours = summarise(OURS)
+    assert ours is not None
+    found = against_published(ours, published(0.8), "t over seeds")
+    expected = stats.ttest_1samp(OURS, 0.8)
+    interval = expected.confidence_interval(0.95)
+    assert found is not None
+    assert found.p == pytest.approx(expected.pvalue)
+    assert (found.low + 0.8, found.high + 0.8) == pytest.approx(tuple(interval))
+    assert found.kind == "t over seeds, n=3"
+
+
+@pytest.mark.parametrize("kind", ["sd", "se", "ci95"])
+def test_a_published_spread_over_runs_counts_by_welch(kind: Any) -> None:
+    sd, n = 0.02, 5
+    error = {"sd": sd, "se": sd / math.sqrt(n), "ci95": stats.t.ppf(0.975, n - 1) * sd / n**0.5}
+    ours = summarise(OURS)
+    assert ours is not None
+    found = against_published(ours, published(0.8, error=error[kind], error_kind=kind, n=n), "t")
+    expected = stats.ttest_ind_from_stats(ours.mean, ours.sd, 3, 0.8, sd, n, equal_var=False)
+    assert found is not None
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.kind == "Welch's t, n=3 against n=5"
+
+
+@pytest.mark.parametrize(
+    "more", [{"error_kind": "sd"}, {"error_kind": "none", "n": 5}, {"error_kind": "sd", "n": 1}]
+)
+def test_an_error_of_unknown_kind_or_n_leaves_the_published_number_exact(more: Any) -> None:
+    ours = summarise(OURS)
+    assert ours is not None
+    found = against_published(ours, published(0.8, error=0.02, **more), "t")
+    assert found == against_published(ours, published(0.8), "t")
+
+
+def test_one_seed_or_equal_seeds_have_nothing_to_compare_by() -> None:
+    for values in ([0.8], [0.8, 0.8], [0.8, math.nan]):
+        ours = summarise(values)
+        assert ours is not None
+        assert against_published(ours, published(0.9), "t") is None
+
+
+# The bootstrap
+
+
+def test_resampled_means_are_those_of_every_possible_resample() -> None:
+    values = [0.1, 0.4, 0.7, 0.3]
+    every = [np.mean(x) for x in itertools.product(values, repeat=4)]
+    drawn = bootstrap_means(values, "a")
+    assert len(drawn) == DRAWS
+    assert drawn.std() == pytest.approx(np.std(every), rel=0.03)
+    assert np.quantile(drawn, 0.1) == pytest.approx(np.quantile(every, 0.1), abs=0.02)
+
+
+def test_many_distinct_values_and_few_are_drawn_alike() -> None:
+    """Many are drawn one by one, few are counted: both have the standard error of a mean."""
+    rng = np.random.default_rng(1)
+    for values in (rng.uniform(size=200), rng.integers(2, size=200).astype(float)):
+        drawn = bootstrap_means(values, "b")
+        assert drawn.mean() == pytest.approx(values.mean(), abs=0.002)
+        assert drawn.std() == pytest.approx(values.std() / math.sqrt(200), rel=0.03)
+        assert np.array_equal(drawn, bootstrap_means(values, "b"))
+
+
+def test_the_bootstrap_over_cases_is_near_the_binomial_test() -> None:
+    right = [1.0] * 80 + [0.0] * 20
+    found = over_cases(right, 0.7, "cell")
+    assert found is not None
+    assert found.p == pytest.approx(stats.binomtest(80, 100, 0.7).pvalue, abs=0.02)
+    low, high = stats.binom.ppf([0.025, 0.975], 100, 0.8) / 100
+    assert (found.low + 0.7, found.high + 0.7) == pytest.approx((low, high), abs=0.011)
+    assert over_cases([1.0, 1.0], 0.7, "cell") is None
+
+
+def test_a_p_value_is_never_zero_and_at_most_one() -> None:
+    draws = np.zeros(99)
+    assert bootstrap_p(draws, 1.0) == pytest.approx(0.02)
+    assert bootstrap_p(draws, 0.0) == 1.0
+
+
+# The verdict
+
+
+def test_the_words_say_on_which_side_ours_is() -> None:
+    assert only(cell("a", OURS), published(0.8)).word == "reproduced"
+    assert only(cell("a", OURS), published(0.5)).word == "higher"
+    assert only(cell("a", OURS), published(0.99)).word == "lower"
+    assert len(set(SYMBOLS.values())) == 4
+
+
+def test_what_one_test_would_call_different_a_table_of_many_may_not() -> None:
+    number = published(0.757)
+    assert only(cell("a", OURS), number).word == "higher"
+    others = {name: published(0.826) for name in "bcd"}
+    results = made.results(cell("a", OURS), *(cell(name, OURS) for name in others))
+    found = verdicts(results, study({"a": number, **others}))
+    p = stats.ttest_1samp(OURS, 0.757).pvalue
+    assert p < 0.05 < 4 * p
+    assert found["a"].word == "reproduced"
+    assert found["a"].p_holm == pytest.approx(4 * p)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (
+            {"data": (DataSource(name="x", digest="d", kind="synthetic", source=""),)},
+            "generated pictures",
+        ),
+        ({"selection": {"smoke": True}}, "scaled-down run"),
+        ({"selection": {"twin": True}}, "scaled-down run"),
+        (
+            {"selection": {"overrides": {"optimizer.lr": "1", "other": "2"}}},
+            "settings changed (optimizer.lr)",
+        ),
+        ({"selection": {"overrides": {"optimizer": "2"}}}, "settings changed (optimizer)"),
+        ({"selection": {"search_trials": 2}, "recipe": "search"}, "2 of 8 search trials"),
+    ],
+)
+def test_a_run_that_is_not_what_the_study_asks_for_is_not_comparable(
+    changed: dict[str, Any], why: str
+) -> None:
+    assert only(cell("a", OURS)).why == ""
+    found = only(cell("a", OURS, **changed))
+    assert (found.word, found.comparison) == ("not comparable", None)
+    assert found.why == why
+
+
+def test_fewer_replicates_than_the_study_asks_for_are_not_comparable() -> None:
+    assert only(cell("a", OURS), replicates=5).why == "3 of 5 replicates"
+
+
+def test_settings_of_other_cells_leave_a_cell_as_it_is() -> None:
+    selection = {"overrides": {"elsewhere.lr": "1"}, "search_trials": 2}
+    assert only(cell("a", OURS, selection=selection)).word == "reproduced"
+
+
+def test_numbers_on_an_older_copy_of_the_data_are_not_comparable() -> None:
+    def on(method: str, digest: str, planned: int) -> CellResult:
+        data = (DataSource(name="fundus", digest=digest, kind="real", source=""),)
+        return cell(method, OURS, data=data, planned=planned)
+
+    numbers = study({"a": published(0.8), "b": published(0.8)})
+    found = verdicts(made.results(on("a", "new", 2), on("b", "old", 1)), numbers)
+    assert found["a"].word == "reproduced"
+    assert found["b"].why == "another copy of the data (fundus)"
+
+
+def test_a_suspect_number_is_not_held_against_ours() -> None:
+    assert only(cell("a", OURS), published(0.8, doubt="contradicts Table 2")).why == (
+        "the published number is suspect"
+    )
+
+
+# One seed, with results per case
+
+
+def with_cases(table: pa.Table | None, value: float, metric: str = made.METRIC) -> Verdict:
+    ours = made.cell("main", {"method": "a"}, [{metric: value}])
+    places = tuple(dataclasses.replace(place, metric=metric) for place in ours.places)
+    results = dataclasses.replace(
+        made.results(dataclasses.replace(ours, places=places)), read_table=lambda *_: table
+    )
+    (found,) = verdicts(results, study({"a": published(0.5)}, replicates=1)).values()
+    return found
+
+
+def predictions(right: Sequence[bool], domain: str = "here") -> pa.Table:
+    n = len(right)
+    return pa.table(
+        {
+            "domain": [domain] * n,
+            "id": [str(k) for k in range(n)],
+            "label": [1] * n,
+            "logits": [[0.0, 1.0] if r else [2.0, 1.0] for r in right],
+        }
+    )
+
+
+def test_one_seed_is_compared_over_its_test_cases() -> None:
+    found = with_cases(predictions([True] * 90 + [False] * 10), 0.9)
+    assert found.word == "higher"
+    assert found.comparison is not None
+    assert found.comparison.kind == "bootstrap over 100 test cases, one seed"
+    assert found.comparison.difference == pytest.approx(0.4)
+
+
+def test_dice_is_compared_over_cases_with_something_to_outline() -> None:
+    dice = [0.3, 0.5, 0.7, 1.0]
+    table = pa.table(
+        {"domain": [""] * 4, "case": list("abcd"), "empty_target": [0, 0, 0, 1], "dice": dice}
+    )
+    all_of_them = with_cases(table, np.mean(dice), "test/dice").comparison
+    some = with_cases(table, np.mean(dice[:3]), "test/dice_nonempty").comparison
+    assert all_of_them is not None
+    assert some is not None
+    assert "over 4 test cases" in all_of_them.kind
+    assert "over 3 test cases" in some.kind
+
+
+@pytest.mark.parametrize(
+    ("table", "metric"),
+    [
+        (None, made.METRIC),
+        (predictions([True, False]), made.METRIC),
+        (predictions([True] * 9 + [False]), "test/auc"),
+    ],
+)
+def test_a_metric_that_is_no_mean_over_the_cases_left_has_no_interval(
+    table: pa.Table | None, metric: str
+) -> None:
+    assert with_cases(table, 0.9, metric).why == "one seed has no interval"
+
+
+def test_cases_of_a_shifted_domain_are_those_of_that_domain() -> None:
+    both = pa.concat_tables(
+        [predictions([True] * 20), predictions([True, False] * 10, domain="there")]
+    )
+    found = with_cases(both, 0.5, "test_shift/there/accuracy").comparison
+    assert found is not None
+    assert "over 20 test cases" in found.kind
+
+
+# How it is said
+
+
+def test_a_difference_is_said_with_its_sign_and_interval() -> None:
+    ours = summarise(OURS)
+    assert ours is not None
+    found = against_published(ours, published(0.85), "t")
+    assert found is not None
+    assert difference_text(found) == "-0.023 (95 % -0.075 to +0.028)"
+    assert [p_text(p) for p in (0.456, 0.0312, 0.00042)] == ["0.46", "0.031", "< 0.001"]
+
+
+def test_verdicts_are_counted_with_the_reasons() -> None:
+    numbers = {name: published(0.8) for name in "abc"}
+    results = made.results(cell("a", OURS), cell("b", [0.8]), cell("c", [0.9]))
+    (table,) = build_tables(results, study(numbers, replicates=1))
+    assert table.verdicts == (
+        "1 reproduced (Holm over 1); 2 not comparable: one seed has no interval (2)"
+    )
