@@ -15,6 +15,9 @@ TWIN_RATES = {"cris": 50.0, "biomed_clipseg": 3.0, "biomed_clipseg_d": 3.0}
 """Times the paper's learning rate, as there are hundreds of steps instead of ten thousands."""
 
 SMOKE_CASES = 12
+SMOKE_CASES_OF_ALL_CLASSES = 60
+"""Where cases of one class are used, of ten at most."""
+
 SMOKE_PROMPTS = ("p1", "random")
 
 
@@ -25,7 +28,8 @@ def scaled(recipe: Recipe, scale: Scale) -> Recipe | None:
         prompt = getattr(config, "prompt", None)
         if prompt is not None and prompt.type not in SMOKE_PROMPTS:
             return None
-        config = replace(config, data=replace(config.data, limit=SMOKE_CASES))
+        limit = SMOKE_CASES_OF_ALL_CLASSES if getattr(config, "classes", ()) else SMOKE_CASES
+        config = replace(config, data=replace(config.data, limit=limit))
     config = replace(config, precision="fp32", batch_size=TWIN_BATCH_SIZE)
     if not isinstance(config, segment.Config):
         return replace(recipe, config=config)
