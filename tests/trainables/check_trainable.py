@@ -117,6 +117,16 @@ def check_final(case: Case, outcome: Outcome) -> None:
     assert 0 <= outcome.final[case.headline] <= 1
 
 
+def check_chosen(case: Case, outcome: Outcome) -> None:
+    """What a replicate returns as ``chosen/`` is the best it reported, as far as that is rounded."""
+    name = f"chosen/{case.objective.removeprefix('val/')}"
+    resampled = getattr(case.config, "val_batches", "all") != "all"
+    if name in outcome.final and not resampled:
+        values = [metrics[case.objective] for _, metrics in outcome.reports]
+        best = min(values) if name.endswith("loss") else max(values)
+        assert abs(outcome.final[name] - best) < 1e-3
+
+
 def check_resume(case: Case, whole: Outcome, folder: Path, locations: Locations) -> None:
     """Stopped at any step and run again, a trial ends exactly where the whole one did."""
     for stop_at in range(1, case.steps + 1):

@@ -9,6 +9,7 @@ import pytest
 from check_trainable import (
     Case,
     Outcome,
+    check_chosen,
     check_config,
     check_damaged_checkpoint,
     check_final,
@@ -349,9 +350,7 @@ CASES = {
         steps=2,
         measures=("chosen/loss", "chosen/epoch", "chosen/concepts", "chosen/triplets"),
     ),
-    "segment": Case(
-        config=TRAINED_SEGMENTER, objective="val/dice", steps=2, headline="test/dice"
-    ),
+    "segment": Case(config=TRAINED_SEGMENTER, objective="val/dice", steps=2, headline="test/dice"),
     "segment_with_prompts": Case(
         config=segment.Config(
             segmenter=BackboneRef(card="clipseg_twin", weights="twin"),
@@ -415,6 +414,10 @@ def test_reports_the_objective_each_step(case: Case, whole: Outcome) -> None:
 
 def test_replicates_return_test_metrics(case: Case, whole: Outcome) -> None:
     check_final(case, whole)
+
+
+def test_the_chosen_state_is_the_best_that_was_reported(case: Case, whole: Outcome) -> None:
+    check_chosen(case, whole)
 
 
 def test_resumes_bit_identically_after_a_stop_at_any_step(
