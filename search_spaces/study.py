@@ -27,7 +27,8 @@ from trainables.errors import ConfigError, SelectionError, did_you_mean
 Levels = Mapping[str, str]
 """Factor name -> level name: one point of a grid."""
 
-ErrorKind = Literal["sd", "se", "ci95", "none"]
+ErrorKind = Literal["sd", "se", "population_se", "ci95", "none"]
+"""What stands behind a published ±; a population se has n in the denominator of its variance."""
 
 Scale = Literal["twin", "smoke"]
 """How far a study is scaled down: to what twins need, or to touch everything once."""
@@ -240,6 +241,8 @@ class Study:
             themselves are swapped by the planner.
         derived: tables computed from the cells of an experiment.
         figures: figures of several experiments.
+        deviations: where the study knowingly does other than the paper, or had to choose because
+            the paper does not say; short sentences for the report.
     """
 
     name: str
@@ -249,6 +252,7 @@ class Study:
     scaled: Callable[[Recipe, Scale], Recipe | None] | None = None
     derived: tuple[Derived, ...] = ()
     figures: tuple[StudyFigure, ...] = ()
+    deviations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [*(e.name for e in self.experiments), *(d.name for d in self.derived)]

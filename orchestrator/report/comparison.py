@@ -103,6 +103,8 @@ def _published_se(published: Published) -> float | None:
         return None
     if published.error_kind == "sd":
         return error / math.sqrt(n)
+    if published.error_kind == "population_se":
+        return error * math.sqrt(n / (n - 1))
     if published.error_kind == "ci95":
         return error / float(stdtrit(n - 1, _LEVEL))
     return error if published.error_kind == "se" else None

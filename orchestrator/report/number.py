@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from orchestrator.report.comparison import Comparison
 from orchestrator.report.statistics import Statistic
-from search_spaces.study import Published
+from search_spaces.study import ErrorKind, Published
 
-_ERROR_NAMES = {"sd": "sd", "se": "se", "ci95": "95 % CI", "none": "unnamed"}
+_ERROR_NAMES: Mapping[ErrorKind, str] = {
+    "sd": "sd",
+    "se": "se",
+    "population_se": "population se",
+    "ci95": "95 % CI",
+    "none": "unnamed",
+}
 _TINY = 1e-3
 """Below it decimals would say next to nothing: such numbers are written with a power of ten."""
 

@@ -67,4 +67,4 @@ def _single_source() -> list[tuple[str, PublishedRow]]:
 
 
 def _with_error(row: PublishedRow) -> Published:
-    return row.as_published(error_kind="se", n=3, unit=_PERCENT)
+    return row.as_published(error_kind="population_se", n=3, unit=_PERCENT)

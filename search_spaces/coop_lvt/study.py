@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search_spaces.coop_lvt import published, recipes
+from search_spaces.coop_lvt.deviations import DEVIATIONS
 from search_spaces.coop_lvt.grid import (
     CODE_METHOD,
     EXTENSION_METHOD,
@@ -27,6 +28,7 @@ STUDY = Study(
     paper="Baliah, Maani, Sanjeev, Khan. Exploring the Transfer Learning Capabilities of CLIP in "
     "Domain Generalization for Diabetic Retinopathy. MLMI 2023, arXiv 2308.14212.",
     scaled=recipes.scaled,
+    deviations=DEVIATIONS,
     experiments=(
         Experiment(
             name="table1",

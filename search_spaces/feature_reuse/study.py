@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search_spaces.derived import Derived
 from search_spaces.feature_reuse import derived, recipes
+from search_spaces.feature_reuse.deviations import DEVIATIONS
 from search_spaces.feature_reuse.grid import (
     CAPACITY_DATASET,
     CAPACITY_MODEL,
@@ -30,6 +31,7 @@ STUDY = Study(
     paper="Matsoukas, Haslum, Sorkhei, Söderberg, Smith. What Makes Transfer Learning Work For "
     "Medical Images: Feature Reuse & Other Factors. CVPR 2022, arXiv 2203.01825.",
     scaled=recipes.scaled,
+    deviations=DEVIATIONS,
     experiments=(
         Experiment(
             name="main",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from search_spaces.derived import Derived
 from search_spaces.figures import DerivedBars, FactorCurves, HeatMaps, LayerCurves
 from search_spaces.foundation_medical import derived, recipes
+from search_spaces.foundation_medical.deviations import DEVIATIONS
 from search_spaces.foundation_medical.grid import (
     BACKBONE,
     BLOCK,
@@ -26,6 +27,7 @@ STUDY = Study(
     paper="Palés Huix, Ganeshan, Haslum, Söderberg, Matsoukas, Smith. Are Natural Domain "
     "Foundation Models Useful for Medical Image Classification? WACV 2024, arXiv 2310.19522.",
     scaled=recipes.scaled,
+    deviations=DEVIATIONS,
     experiments=(
         Experiment(
             name="grid",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from search_spaces.derived import Derived
 from search_spaces.figures import FactorCurves
 from search_spaces.medvlsm import derived, published, recipes
+from search_spaces.medvlsm.deviations import DEVIATIONS
 from search_spaces.medvlsm.grid import (
     CNN,
     DATASET,
@@ -48,6 +49,7 @@ STUDY = Study(
     paper="Poudel, Dhakal, Bhandari, Adhikari, Thapaliya, Khanal. Exploring Transfer Learning in "
     "Medical Image Segmentation using Vision-Language Models. MIDL 2024, arXiv 2308.07706.",
     scaled=scaled,
+    deviations=DEVIATIONS,
     experiments=(
         Experiment(
             name="zero_shot",

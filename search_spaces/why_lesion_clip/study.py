@@ -8,6 +8,7 @@ from search_spaces.figures import FactorCurves
 from search_spaces.study import Budget, Experiment, Study
 from search_spaces.why_lesion_clip import concepts, published, recipes, trained
 from search_spaces.why_lesion_clip.clips import MODEL, TEXT_MODEL, UNTRAINED
+from search_spaces.why_lesion_clip.deviations import DEVIATIONS
 from search_spaces.why_lesion_clip.followed import DERIVED, FIGURES
 from search_spaces.why_lesion_clip.grid import (
     ABLATION,
@@ -42,6 +43,7 @@ STUDY = Study(
     paper="Yang, Gandhi, Wang, Wu, Yao, Callison-Burch, Gee, Yatskar. A Textbook Remedy for Domain "
     "Shifts: Knowledge Priors for Medical Image Analysis. NeurIPS 2024, arXiv 2405.14839.",
     scaled=scaled,
+    deviations=DEVIATIONS,
     experiments=(
         Experiment(
             name="methods",

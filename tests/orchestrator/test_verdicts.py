@@ -96,10 +96,16 @@ def test_a_number_without_error_is_held_against_by_one_sample_t() -> None:
     assert found.kind == "t over seeds, n=3"
 
 
-@pytest.mark.parametrize("kind", ["sd", "se", "ci95"])
+@pytest.mark.parametrize("kind", ["sd", "se", "population_se", "ci95"])
 def test_a_published_spread_over_runs_counts_by_welch(kind: Any) -> None:
     sd, n = 0.02, 5
-    error = {"sd": sd, "se": sd / math.sqrt(n), "ci95": stats.t.ppf(0.975, n - 1) * sd / n**0.5}
+    se = sd / math.sqrt(n)
+    error = {
+        "sd": sd,
+        "se": se,
+        "population_se": se * math.sqrt((n - 1) / n),
+        "ci95": stats.t.ppf(0.975, n - 1) * se,
+    }
     ours = summarise(OURS)
     assert ours is not None
     found = against_published(ours, published(0.8, error=error[kind], error_kind=kind, n=n), "t")

@@ -343,7 +343,7 @@ def test_table_1_is_attached_as_fractions_with_its_standard_errors() -> None:
     best = table["coop_lvt", "aptos"]
     assert (best.value, best.error) == pytest.approx((0.319, 0.026))
     assert table["naive_clip_biobert", "messidor_2"].value == pytest.approx(0.535)
-    assert {(p.error_kind, p.n) for p in table.values()} == {("se", 3)}
+    assert {(p.error_kind, p.n) for p in table.values()} == {("population_se", 3)}
 
 
 def test_table_2_is_attached_without_errors() -> None:
