@@ -10,10 +10,11 @@ DEVIATIONS = (
     "reports leave no concept.",
     "Prompts of zero-shot are ours, three templates with the name of the class: the published ones "
     "are not available.",
-    "Warm-up, decay, batch over four GPUs and the kept epoch of CLIP's fine-tuning are chosen here.",
+    "Warm-up, decay, batch and the kept epoch of CLIP's fine-tuning are chosen here.",
     "Bottlenecks of random size have five replicates with draws of their own; the paper's repeats "
     "are not known.",
-    "Random draws belong to each cell and replicate; the released code has one stream over all sets.",
+    "Random draws belong to each cell and replicate; the released code has one stream over all "
+    "sets.",
     "The natural pictures of Table 11 are left out; so are GPT-4's annotations, which are not "
     "published.",
     "Published numbers that contradict others of the paper are marked suspect and not compared.",
