@@ -118,7 +118,7 @@ def check_final(case: Case, outcome: Outcome) -> None:
 
 
 def check_chosen(case: Case, outcome: Outcome) -> None:
-    """What a replicate returns as ``chosen/`` is the best it reported, as far as that is rounded."""
+    """What a replicate returns as ``chosen/`` is the best it reported, to three decimals."""
     name = f"chosen/{case.objective.removeprefix('val/')}"
     resampled = getattr(case.config, "val_batches", "all") != "all"
     if name in outcome.final and not resampled:
