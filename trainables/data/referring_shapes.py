@@ -18,9 +18,6 @@ from trainables.data.canvas import Canvas, Floats, Ints
 from trainables.data.light import blur, cover, expose, smooth_noise
 from trainables.data.twin import SIZE_PX
 
-VERSION = 1
-"""Raised when the same seed would give other pictures or sentences."""
-
 _SHAPES = 3
 """Most shapes in a picture."""
 
@@ -95,7 +92,7 @@ class Sentences:
 
 def draw_scenes(n: int, size_px: int, seed: int) -> Scenes:
     """Draw pictures with one to three shapes, each in a quarter of its own."""
-    rng = np.random.default_rng(seed_from("referring_shapes", VERSION, seed))
+    rng = np.random.default_rng(seed_from("referring_shapes", seed))
     canvas = Canvas(size_px, SIZE_PX)
     quarters = np.argsort(rng.random((n, 4)), axis=1)[:, :_SHAPES]
     there = np.arange(_SHAPES) < rng.choice([1, 2, 3], size=(n, 1), p=(0.2, 0.5, 0.3))
@@ -129,7 +126,7 @@ def refer(scenes: Scenes, seed: int) -> Sentences:
 
     Most name traits of one of its shapes, some those of none, some any shape.
     """
-    rng = np.random.default_rng(seed_from("referring_shapes", VERSION, "text", seed))
+    rng = np.random.default_rng(seed_from("referring_shapes", "text", seed))
     n = len(scenes.pixels_nchw)
     texts, fits_nm = [], scenes.traits["kind"] >= 0
     named = {name: np.full(n, -1) for name in TRAITS}

@@ -15,12 +15,13 @@ from trainables.context import Locations
 from trainables.data.content_hash import content_sha256
 from trainables.errors import ConfigError, DatasetError, SelectionError, WeightsError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
-from trainables.models.cards import BACKBONE_CARDS
+from trainables.models.cards import BACKBONE_CARDS, get_backbone_card
 from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenter_cards import SEGMENTER_CARDS
 from trainables.models.segmenter_twin_recipe import segmenter_twin_key
 from trainables.models.text_cards import TEXT_CARDS, TextCard
 from trainables.models.twin_recipe import twin_key
+from trainables.outside import is_outside
 
 _Card = BackboneCard | TextCard | SegmenterCard
 
@@ -75,6 +76,9 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
     if isinstance(card, SegmenterCard):
         return _segmenter_status(ref, card, locations)
     whole = _whole_status(ref, card, locations)
+    if isinstance(card, BackboneCard) and is_outside(card.name) and whole.digest:
+        # Cards of the package stay as they are; a user's may be edited between two runs.
+        whole = replace(whole, digest=digest([whole.digest, card.reading(ref.weights)]))
     return replace(whole, digest=_digest_of_parts(whole.digest, ref))
 
 
@@ -163,6 +167,8 @@ def fetch_weights(ref: BackboneRef, locations: Locations) -> Path | None:
 
 
 def _card(name: str) -> _Card:
+    if is_outside(name):
+        return get_backbone_card(name)
     cards: dict[str, _Card] = {**BACKBONE_CARDS, **TEXT_CARDS, **SEGMENTER_CARDS}
     if name not in cards:
         raise SelectionError(f"there is no backbone '{name}'.{did_you_mean(name, cards)}")
