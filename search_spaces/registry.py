@@ -5,10 +5,9 @@ Adding a paper = one file here in ``search_spaces``, a folder where it is long, 
 
 from __future__ import annotations
 
-import importlib
-
 from search_spaces.study import Study
 from trainables.errors import SelectionError, did_you_mean
+from trainables.outside import import_outside, is_outside
 
 STUDIES: dict[str, str] = {
     "coop_lvt": "search_spaces.coop_lvt",
@@ -27,21 +26,13 @@ def load_study(name: str) -> Study:
     Raises:
         SelectionError: there is no such study.
     """
-    module = STUDIES.get(name, name if "." in name else None)
+    module = STUDIES.get(name, name if is_outside(name) else None)
     if module is None:
         raise SelectionError(f"there is no study '{name}'.{did_you_mean(name, STUDIES)}")
     nothing = SelectionError(
         f"there is no module '{module}' with a STUDY in it: check the name and PYTHONPATH"
     )
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise nothing
-    try:
-        study = getattr(importlib.import_module(module), "STUDY", None)
-    except ModuleNotFoundError as error:
-        # A study that is there but imports something that is not deserves its traceback.
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise nothing from None
+    study = getattr(import_outside(module, nothing), "STUDY", None)
     if not isinstance(study, Study):
         raise nothing
     return study

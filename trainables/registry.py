@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, cast
@@ -10,6 +9,7 @@ from typing import Any, Protocol, cast
 from trainables.config import from_mapping
 from trainables.context import Context
 from trainables.errors import SelectionError, did_you_mean
+from trainables.outside import import_outside, is_outside
 
 TRAINABLES: Mapping[str, str] = MappingProxyType(
     {
@@ -55,10 +55,11 @@ def load_trainable(name: str) -> Trainable:
     Raises:
         SelectionError: there is none of that name.
     """
-    module = TRAINABLES.get(name, name if "." in name else None)
+    module = TRAINABLES.get(name, name if is_outside(name) else None)
     if module is None:
         raise SelectionError(f"there is no trainable '{name}'.{did_you_mean(name, TRAINABLES)}")
-    return cast(Trainable, importlib.import_module(module))
+    nothing = SelectionError(f"there is no trainable '{name}': check the name and PYTHONPATH")
+    return cast(Trainable, import_outside(module, nothing))
 
 
 def config_from(name: str, values: Mapping[str, Any]) -> Any:

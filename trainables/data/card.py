@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from trainables.outside import is_outside
 
 Split = Literal["train", "val", "test"]
 Task = Literal["multiclass", "multilabel"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+_READING = ("task", "classes", "domains", "channels", "mean", "std", "prompt_types")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +37,8 @@ class DataCard:
             may be.
         twin: name of the card that stands in for this one offline.
         module: module in ``trainables/data`` whose ``SOURCE`` opens the set, or whose ``SOURCES``
-            has an entry of the card's name that does.
+            has an entry of the card's name that does; the full name of a user's module on a card
+            of theirs.
     """
 
     name: str
@@ -54,6 +59,14 @@ class DataCard:
     prompt_types: tuple[str, ...] = ()
     overlap: str = ""
     twin: str | None = None
+
+    def full_name(self, module: str) -> str:
+        """Return the full name of a module that the card or its source names."""
+        return module if is_outside(self.name) else f"trainables.data.{module}"
+
+    def reading(self) -> dict[str, Any]:
+        """Return what the card says about how the set is read, without words for people."""
+        return {name: getattr(self, name) for name in _READING}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

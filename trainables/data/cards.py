@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trainables.config import DataRef
+from trainables.config import DataRef, digest
 from trainables.data.card import DataCard, DataStatus
 from trainables.data.catalog import CARDS
 from trainables.errors import SelectionError, did_you_mean
+from trainables.outside import CardTable, is_outside
 
 if TYPE_CHECKING:
     from trainables.context import Locations
@@ -27,11 +27,11 @@ __all__ = [
     "source_of",
 ]
 
-DATA_CARDS: Mapping[str, DataCard] = MappingProxyType({card.name: card for card in CARDS})
+DATA_CARDS = CardTable[DataCard](CARDS, "DATA_CARDS")
 
 
 def get_data_card(name: str) -> DataCard:
-    """Return a card by name.
+    """Return a card by name, or by dotted name from the ``DATA_CARDS`` of a user's module.
 
     Raises:
         SelectionError: there is none of that name; the message lists the near ones.
@@ -43,7 +43,7 @@ def get_data_card(name: str) -> DataCard:
 
 def source_of(card: DataCard) -> DataSource:
     """Return what opens the card's data: its module's ``SOURCE``, or its entry in ``SOURCES``."""
-    module = importlib.import_module(f"trainables.data.{card.module}")
+    module = importlib.import_module(card.full_name(card.module))
     by_name: Mapping[str, DataSource] = getattr(module, "SOURCES", {})
     source: DataSource = by_name[card.name] if by_name else module.SOURCE
     return source
@@ -56,7 +56,11 @@ def data_status(name: str, locations: Locations) -> DataStatus:
         SelectionError: there is no such card.
     """
     card = get_data_card(name)
-    return source_of(card).status(card, locations)
+    status = source_of(card).status(card, locations)
+    if is_outside(name) and status.present:
+        # Cards of the package stay as they are; a user's may be edited between two runs.
+        return dataclasses.replace(status, digest=digest([status.digest, card.reading()]))
+    return status
 
 
 def reference_status(ref: DataRef, locations: Locations) -> DataStatus:

@@ -40,7 +40,8 @@ class GeneratedSource:
         family: name of the generator; seeds are derived from it.
         version: raised when the same parameters give other pixels.
         parameters: per card name, a frozen dataclass with everything the pixels depend on.
-        module: module in ``trainables/data`` with ``generate``; imported when pixels are needed.
+        module: module in ``trainables/data`` with ``generate``, or a user's by its full name;
+            imported when pixels are needed.
         captions: ground truth -> texts that describe each picture; None when there are none.
         prompts: ground truth -> what each segmentation is asked for with; None when there are none.
     """
@@ -95,7 +96,7 @@ class GeneratedSource:
         from trainables.data.artifact_store import ArtifactStore
 
         parameters = self.parameters[card.name]
-        generate: Generate = importlib.import_module(f"trainables.data.{self.module}").generate
+        generate: Generate = importlib.import_module(card.full_name(self.module)).generate
 
         def build(folder: Path) -> None:
             import numpy as np

@@ -44,7 +44,7 @@ def load_split(ref: DataRef, split: Split, locations: Locations) -> ImageSet:
     kept = np.arange(len(image_set))
     if 0 < ref.limit < len(image_set):
         kept = _balanced(image_set.labels, ref.limit, seed_from(ref.name, split, ref.limit))
-    return image_set.take(kept, domains=domains, limit=ref.limit)
+    return image_set.take(kept, domains=domains, limit=ref.limit, digest=status.digest)
 
 
 def _domains(card: DataCard, wanted: tuple[str, ...]) -> tuple[str, ...]:

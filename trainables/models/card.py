@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from trainables.data.transforms import Grey, Interpolation
@@ -20,6 +20,9 @@ NOTHING_KEPT = -2
 
 EMBEDDINGS_DRAWN = -3
 """As :data:`NOTHING_KEPT`, also of tokens, position embeddings and tables of positions."""
+
+_DESCRIBES = {"title", "family", "params_m", "sources", "default_weights", "untrained", "twin"}
+"""Fields of a backbone's card that no number depends on."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -135,6 +138,12 @@ class BackboneCard:
     sources: tuple[WeightsSource, ...] = ()
     twin: str | None = None
     companions: tuple[str, ...] = ()
+
+    def reading(self, tag: str) -> dict[str, Any]:
+        """Return what the card says about how weights become features, without words for people."""
+        sources = [source for source in self.sources if source.tag == tag]
+        read = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _DESCRIBES}
+        return {**read, "file": [[s.layout, s.part, s.prefix] for s in sources]}
 
     @property
     def is_twin(self) -> bool:

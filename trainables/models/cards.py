@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from trainables.errors import SelectionError, did_you_mean
 from trainables.models.card import RANDOM, TWIN, BackboneCard, WeightsSource
 from trainables.models.catalogue import (
@@ -28,6 +25,7 @@ from trainables.models.catalogue import (
     untrained,
     vit,
 )
+from trainables.outside import CardTable
 
 __all__ = [
     "BACKBONE_CARDS",
@@ -60,13 +58,13 @@ _FAMILIES = (
     medclip,
 )
 
-BACKBONE_CARDS: Mapping[str, BackboneCard] = MappingProxyType(
-    {card.name: card for family in _FAMILIES for card in family.CARDS}
+BACKBONE_CARDS = CardTable[BackboneCard](
+    (card for family in _FAMILIES for card in family.CARDS), "BACKBONE_CARDS"
 )
 
 
 def get_backbone_card(name: str) -> BackboneCard:
-    """Return the card of an image backbone.
+    """Return the card of an image backbone: ours, or ``BACKBONE_CARDS`` of a user's module.
 
     Raises:
         SelectionError: there is none of that name; the message lists the near ones.
