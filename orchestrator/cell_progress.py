@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.events import EndEvent, EndState, FailureKind, Phase, StartEvent
@@ -35,6 +35,9 @@ class Work:
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Name -> id of the trial whose artifacts are meant."""
     attempt: int = 0
+    after: FailureKind | None = None
+    """What the attempt before failed of."""
+    micro_batches: int = 1
 
     @property
     def label(self) -> str:
@@ -84,8 +87,10 @@ class CellProgress:
         self.records: dict[str, TrialRecord] = {}
         self.interrupted: list[TrialRecord] = []
         self.end: CellEnd | None = None
+        self.blocked = ""
+        """Why no further trial is handed out; the cell fails once those at work have ended."""
         self.input_trials: dict[str, tuple[str, ...]] = {}
-        self._to_retry: dict[str, Work] = {}
+        self._failed_before: dict[str, Work] = {}
         # Kept as counts, because the queue asks every cell each time it hands out a trial.
         self._searched = 0
         self._running: dict[Phase, int] = {"search": 0, "replicate": 0}
@@ -110,9 +115,8 @@ class CellProgress:
     def next_work(self) -> Work | None:
         """Return the next trial to hand out, or None while there is nothing (now)."""
         if self.interrupted:
-            work = self.interrupted.pop(0).work
-            return self._work(work.phase, work.index, work.params, work.trial, work.attempt + 1)
-        if self.end is not None:
+            return self._again(self.interrupted.pop(0).work)
+        if self.end is not None or self.blocked:
             return None
         if self._searched < self.cell.search_trials:
             return self._next_search(self._searched)
@@ -120,7 +124,11 @@ class CellProgress:
 
     def conclude(self) -> CellEnd | None:
         """Return how the cell ends if this is the moment it does, once."""
-        if self.end is not None or self.interrupted or self.running or self.searching:
+        if self.end is not None or self.interrupted or self.running:
+            return None
+        if self.blocked:
+            return self.fail(self.blocked)
+        if self.searching:
             return None
         chosen = self.chosen()
         if chosen is None:
@@ -145,7 +153,7 @@ class CellProgress:
         return self.end
 
     def fail(self, reason: str) -> CellEnd:
-        """End the cell because something it needs failed."""
+        """End the cell without its number."""
         self.end = CellEnd(state="failed", replicates=(), chosen={}, reason=reason)
         return self.end
 
@@ -211,30 +219,37 @@ class CellProgress:
             self._search.tell(trial, state, record.value)
         return record.value
 
+    def retry(self, trial: str, after: FailureKind, micro_batches: int) -> None:
+        """Hand a trial out again, to go on from its checkpoint."""
+        record = self.records[trial]
+        record.work = replace(record.work, after=after, micro_batches=micro_batches)
+        self.interrupted.append(record)
+
     # Rebuilding from the ledger
 
     def replay_start(self, event: StartEvent) -> None:
         """Take up a start from the ledger. The trial counts as interrupted until its end comes."""
-        work = self._work(event.phase, event.index, event.params, event.trial, event.attempt)
-        self._to_retry.pop(event.trial, None)
-        self._take_up(work)
+        work = self._work(event.phase, event.index, event.params, event.trial)
+        self._failed_before.pop(event.trial, None)
+        self._take_up(replace(work, attempt=event.attempt, micro_batches=event.micro_batches))
 
     def replay_end(self, event: EndEvent) -> None:
         """Take up an end from the ledger; failures that may not recur are forgotten."""
         self.ended(event.trial, event.state)
         if event.state == "failed" and event.failure != "nan":
             work = self.records.pop(event.trial).work
-            if work.phase == "search":
-                self._searched -= 1
-                self._to_retry[work.trial] = work
+            self._searched -= work.phase == "search"
+            # The next run may have more memory: how far batches were split is forgotten too.
+            self._failed_before[work.trial] = replace(work, after=event.failure, micro_batches=1)
 
     def replay_done(self) -> None:
         """Queue what was interrupted, to go on from its checkpoint, and what failed in a search.
 
         A failed replicate is missed by the count of replicates, and needs no queue.
         """
-        for work in self._to_retry.values():
-            self._take_up(work)
+        for work in self._failed_before.values():
+            if work.phase == "search":
+                self._take_up(work)
         self.interrupted = [record for record in self.records.values() if record.running]
 
     # Inside
@@ -258,8 +273,18 @@ class CellProgress:
         for index in range(self.cell.budget.replicates):
             work = self._replicate(chosen, index)
             if work.trial not in self.records:
-                return work
+                failed = self._failed_before.get(work.trial)
+                return work if failed is None else self._again(failed)
         return None
+
+    def _again(self, before: Work) -> Work:
+        work = self._work(before.phase, before.index, before.params, before.trial)
+        return replace(
+            work,
+            attempt=before.attempt + 1,
+            after=before.after,
+            micro_batches=before.micro_batches,
+        )
 
     def _replicate(self, chosen: Mapping[str, Any], index: int) -> Work:
         return self._work("replicate", index, chosen)
@@ -270,7 +295,6 @@ class CellProgress:
         index: int,
         params: Mapping[str, Any],
         trial: str | None = None,
-        attempt: int = 0,
     ) -> Work:
         config = self.cell.config
         for key, value in params.items():
@@ -296,7 +320,6 @@ class CellProgress:
             flat_config={k: canonical(v) for k, v in flatten(config).items()},
             params=dict(params),
             inputs=inputs,
-            attempt=attempt,
         )
 
     def _value(self, record: TrialRecord) -> float | None:

@@ -75,6 +75,10 @@ class StartEvent:
     params: dict[str, Any]
     """The searched part of it, {} for the paper's recipe."""
     attempt: int = 0
+    after: FailureKind | None = None
+    """What the attempt before failed of; None at the first one, and after an interruption."""
+    micro_batches: int = 1
+    """Parts in which each batch is computed, so that it fits the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)

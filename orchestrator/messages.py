@@ -40,6 +40,8 @@ class Failure:
 
     kind: FailureKind
     error: str
+    splittable: bool = False
+    """Whether computing each batch in more parts would take less memory."""
 
 
 Message = Report | Final | Failure

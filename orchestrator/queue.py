@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from orchestrator.cell_progress import CellProgress, TrialRecord, Work
@@ -28,6 +28,9 @@ from orchestrator.events import (
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, PlannedCell
 from trainables.config import canonical, flatten
+
+MOST_MICRO_BATCHES = 16
+"""A trial whose memory runs out is tried again with half the micro-batch, four times."""
 
 
 def now_ms() -> int:
@@ -164,9 +167,32 @@ class StudyQueue:
         else:
             self.on_failure(trial, *failure)
 
-    def on_failure(self, trial: str, kind: FailureKind, error: str) -> None:
-        """Take the failure of a trial."""
+    def on_failure(
+        self, trial: str, kind: FailureKind, error: str, splittable: bool = False
+    ) -> None:
+        """Take the failure of a trial, and do what its kind asks for.
+
+        Args:
+            splittable: less memory would do if its batches were computed in more parts.
+        """
+        progress = self.cells[self._trial_cell[trial]]
+        parts = progress.records[trial].work.micro_batches
+        if kind == "out_of_memory" and splittable and parts < MOST_MICRO_BATCHES:
+            progress.retry(trial, kind, 2 * parts)
+            return
+        blocked = _blocked_by(progress, kind, error, self.cells.values())
+        for cell, reason in blocked.items():
+            self.cells[cell].blocked = self.cells[cell].blocked or reason
         self._end(trial, "failed", failure=kind, error=error)
+        for cell in blocked:
+            self._conclude(self.cells[cell])
+
+    def on_retry(self, trial: str, kind: FailureKind) -> None:
+        """Take note that Tune starts a trial again whose worker was lost."""
+        record = self.record(trial)
+        attempt = record.work.attempt + 1
+        record.work = dataclasses.replace(record.work, attempt=attempt, after=kind)
+        self._append(_start_event(record.work, self._clock()))
 
     # Inside
 
@@ -326,4 +352,28 @@ def _start_event(work: Work, t: int) -> StartEvent:
         config=dict(work.flat_config),
         params=dict(work.params),
         attempt=work.attempt,
+        after=work.after,
+        micro_batches=work.micro_batches,
     )
+
+
+def _blocked_by(
+    failed: CellProgress, kind: FailureKind, error: str, cells: Iterable[CellProgress]
+) -> dict[str, str]:
+    """Return the cells that would fail of the same, and why.
+
+    A bug is met by the other trials of its cell. Damaged data is met by every cell that uses the
+    data set: the one the error names, or the only one there is.
+    """
+    last = (error.strip().splitlines() or ["no message"])[-1]
+    if kind == "bug":
+        return {failed.cell.id: f"stopped at its first bug: {last}"}
+    if kind != "data":
+        return {}
+    used = {data["digest"]: data["name"] for data in failed.cell.data}
+    named = {digest for digest, name in used.items() if len(used) == 1 or name in error}
+    reasons = {failed.cell.id: f"stopped at data that cannot be used: {last}"}
+    for progress in cells:
+        if named & {data["digest"] for data in progress.cell.data}:
+            reasons[progress.cell.id] = reasons[failed.cell.id]
+    return reasons

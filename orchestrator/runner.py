@@ -176,6 +176,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
             cpus_per_worker=settings.cpus_per_worker,
             gpus_per_worker=settings.gpus_per_worker,
             loader_workers=settings.loader_workers,
+            timeout_s=60 * settings.trial_timeout_min,
         )
         tuner = tune.Tuner(
             tune.with_resources(make_trial_function(environment), _trial_resources(settings)),

@@ -11,11 +11,16 @@ from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from orchestrator.events import FailureKind
+from orchestrator.heartbeat import hung_note
 from orchestrator.messages import Failure, Final, Report, unpack, unpack_work
 from orchestrator.queue import StudyQueue
 
 _DEATHS = ("actor died", "actor is dead", "actor is unavailable", "ActorDied", "NodeDied")
 """Words in Tune's error file that mean the worker is gone rather than that the code is wrong."""
+
+
+_MOST_ERROR = 4000  # characters
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -43,7 +48,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             artifacts = f"trials/{trial_id}/artifacts" if message.artifacts else None
             self._queue.on_complete(trial_id, message.metrics, artifacts)
         elif isinstance(message, Failure):
-            self._queue.on_failure(trial_id, message.kind, message.error)
+            self._queue.on_failure(trial_id, message.kind, message.error, message.splittable)
         return str(TrialScheduler.CONTINUE)
 
     def on_trial_complete(
@@ -61,17 +66,26 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             self._queue.on_failure(trial_id, "bug", "the trial exited before run() returned")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
-        """Record a trial whose worker died more often than is retried, or whose bridge broke.
+        """Record a trial whose worker died or hung, or whose bridge broke.
 
         Tune calls this at every death; while it will try again, the trial is not at its end.
         """
         trial_id = unpack_work(trial.config).trial
-        if trial.should_recover() or not self._queue.record(trial_id).running:
+        if not self._queue.record(trial_id).running:
             return
-        error_file = trial.error_file
+        kind, text = self._cause(trial_id, trial.error_file)
+        if trial.should_recover():
+            self._queue.on_retry(trial_id, kind)
+        else:
+            self._queue.on_failure(trial_id, kind, text[-_MOST_ERROR:])
+
+    def _cause(self, trial_id: str, error_file: str | None) -> tuple[FailureKind, str]:
+        hung = hung_note(self._queue.ledger.path.parent / "trials" / trial_id)
+        if hung is not None:
+            return "hung", f"{hung.read_text()}\nnothing was reported within --trial-timeout"
         text = Path(error_file).read_text() if error_file else "its worker died"
         died = not error_file or any(name in text for name in _DEATHS)
-        self._queue.on_failure(trial_id, "infrastructure" if died else "bug", text[-4000:])
+        return "infrastructure" if died else "bug", text
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: the ledger holds the state."""

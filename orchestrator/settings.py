@@ -41,6 +41,7 @@ class Settings:
         max_concurrent: trials at once; 0 means as many as fit.
         max_nodes: nodes for trials that an autoscaling cluster may grow to; 0: it does not grow.
         time_budget_s: stop handing out work after this many seconds; 0 means no limit.
+        trial_timeout_min: end and retry a trial that reports nothing for so many minutes; 0: never.
         max_retries: attempts more for a trial whose worker or node died.
     """
 
@@ -58,6 +59,7 @@ class Settings:
     max_concurrent: int = 0
     max_nodes: int = 0
     time_budget_s: float = 0.0
+    trial_timeout_min: float = 0.0
     max_retries: int = 2
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ _LEAST = {
     "max_concurrent": 0,
     "max_nodes": 0,
     "time_budget_s": 0,
+    "trial_timeout_min": 0,
     "max_retries": 0,
 }
 

@@ -6,19 +6,21 @@ serves the next trial; only the death of a worker reaches Tune as an error, whic
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cell_progress import Work
 from orchestrator.events import FailureKind
+from orchestrator.heartbeat import Heartbeat
 from orchestrator.messages import Failure, Final, Message, Report, pack, unpack_work
 from trainables.context import Context, Locations, NonFiniteLossError
-from trainables.errors import DatasetError, ResourceError, XenograftError
+from trainables.errors import DatasetError, ResourceError, StorageError, XenograftError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class TrialEnvironment:
     cpus_per_worker: float
     gpus_per_worker: float
     loader_workers: int
+    timeout_s: float
+    """How long a trial may go without a report; 0: for ever."""
 
 
 def make_trial_function(environment: TrialEnvironment) -> Callable[[Mapping[str, Any]], None]:
@@ -116,22 +120,14 @@ def _run(
     rank: int,
     world_size: int,
 ) -> None:
-    from trainables.registry import config_from, load_trainable
-
-    def send(step: int, metrics: Mapping[str, float]) -> None:
-        emit(Report(step=step, metrics=dict(metrics)))
-
+    context: Context | None = None
     try:
         context = make_context(work, environment, rank, world_size)
-        context.send = send
-        config = config_from(work.trainable, work.config)
-        metrics = load_trainable(work.trainable).run(config, context)
-        final = Final(
-            metrics={name: float(value) for name, value in metrics.items()},
-            artifacts=(context.folder / "artifacts").is_dir(),
-        )
+        final = _train(work, context, environment.timeout_s, emit)
     except Exception as error:
         failure = classify_failure(error)
+        if context is not None and failure.kind == "out_of_memory":
+            failure = replace(failure, splittable=context.splittable)
         if world_size == 1:
             emit(failure)
             return
@@ -141,6 +137,25 @@ def _run(
         note.write_text(json.dumps(asdict(failure)))
         raise
     emit(final)
+
+
+def _train(
+    work: Work, context: Context, timeout_s: float, emit: Callable[[Message], None]
+) -> Final:
+    from trainables.registry import config_from, load_trainable
+
+    def send(step: int, metrics: Mapping[str, float]) -> None:
+        heart.beat()
+        emit(Report(step=step, metrics=dict(metrics)))
+
+    context.send = send
+    with Heartbeat(context.folder, context.rank, timeout_s) as heart:
+        config = config_from(work.trainable, work.config)
+        metrics = load_trainable(work.trainable).run(config, context)
+    return Final(
+        metrics={name: float(value) for name, value in metrics.items()},
+        artifacts=(context.folder / "artifacts").is_dir(),
+    )
 
 
 def _failure_note(work: Work, environment: TrialEnvironment) -> Path:
@@ -161,6 +176,9 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         if not torch.cuda.is_available():
             raise ResourceError("the trial holds a GPU but torch sees none: check driver and build")
         device = "cuda"
+        # What the process's trial before this one held, which may have died of too much.
+        gc.collect()
+        torch.cuda.empty_cache()
     trials = environment.folder / "trials"
     return Context(
         trial_id=work.trial,
@@ -174,6 +192,7 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         world_size=world_size,
         device=device,
         loader_workers=environment.loader_workers,
+        micro_batches=work.micro_batches,
     )
 
 
@@ -184,9 +203,19 @@ def classify_failure(error: Exception) -> Failure:
         kind = "nan"
     elif isinstance(error, DatasetError):
         kind = "data"
-    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    elif isinstance(error, StorageError):
+        kind = "infrastructure"
+    elif _is_out_of_memory(error):
         kind = "out_of_memory"
     if isinstance(error, XenograftError):
         return Failure(kind=kind, error=str(error))
     text = "".join(traceback.format_exception(error))
     return Failure(kind=kind, error=text[-4000:])
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    # Allocators of CPUs and of libraries on GPUs have no error of their own.
+    signs = ("can't allocate memory", "CUDA out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)

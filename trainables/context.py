@@ -69,6 +69,9 @@ class Context:
         device: torch device string of this rank.
         loader_workers: processes of this rank that decode pictures in files.
         checkpoint_every: checkpoint at steps that are a multiple of this.
+        micro_batches: compute each batch in this many parts, to need less memory; no part of what
+            the trial is, since the step it takes is the same.
+        splittable: set by the training loop: whether it can compute a batch in parts.
     """
 
     trial_id: str
@@ -83,6 +86,8 @@ class Context:
     device: str = "cpu"
     loader_workers: int = 0
     checkpoint_every: int = 1
+    micro_batches: int = 1
+    splittable: bool = False
     send: Send | None = None
 
     @classmethod

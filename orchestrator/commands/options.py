@@ -122,6 +122,15 @@ _RESOURCES: dict[str, Any] = {
         float | None,
         typer.Option("--time-budget", help="Seconds after which to stop.", show_default=False),
     ],
+    "trial_timeout_min": Annotated[
+        float | None,
+        typer.Option(
+            "--trial-timeout",
+            metavar="MINUTES",
+            help="Retry a trial that reports nothing for so long.",
+            show_default=False,
+        ),
+    ],
     "address": Annotated[
         str | None, typer.Option(help="Ray cluster; empty: a local one.", show_default=False)
     ],

@@ -23,6 +23,7 @@ def to_json(results: StudyResults, study: Study) -> dict[str, Any]:
         "tables": [_table(table) for table in build_tables(results, study)],
         "model_selection": _finite(selection_json(selection_tables(logged_jobs(results, study)))),
         "failures": dict(results.failures()),
+        "retries": dict(results.retries()),
         "superseded": results.superseded,
     }
 

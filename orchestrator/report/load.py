@@ -247,6 +247,7 @@ def _trial(run: Any, curve: Curve) -> TrialResult:
         hours=hours if state != "running" else None,
         failure=tags.get(names.FAILURE, "") if state == "failed" else "",
         error=tags.get(names.ERROR, "") if state == "failed" else "",
+        retried=tuple(_with_prefix(tags, names.AFTER).values()),
         gallery=names.GALLERY in tags,
     )
 

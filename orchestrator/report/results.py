@@ -31,6 +31,7 @@ class TrialResult:
         metrics: the last value of everything it reported or returned.
         hours: from its start to its end, interruptions included; None while it runs.
         failure: kind of failure, empty when there was none.
+        retried: what each attempt failed of that was followed by another.
         gallery: whether it left pictures to look at.
     """
 
@@ -47,6 +48,7 @@ class TrialResult:
     hours: float | None
     failure: str = ""
     error: str = ""
+    retried: tuple[str, ...] = ()
     gallery: bool = False
 
 
@@ -189,3 +191,12 @@ class StudyResults:
     def failures(self) -> Counter[str]:
         """Return how many trials failed, by kind."""
         return Counter(trial.failure or "unknown" for c in self.cells for trial in c.failed)
+
+    def retries(self) -> Counter[str]:
+        """Return how many attempts failed and were followed by another, by kind."""
+        trials = {
+            trial.trial: trial
+            for cell in self.cells
+            for trial in (*cell.search, *cell.replicates, *cell.failed)
+        }
+        return Counter(kind for trial in trials.values() for kind in trial.retried)

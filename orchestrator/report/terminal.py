@@ -47,10 +47,13 @@ def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
             shown.append(Text(f"  imported: {IMPORTED_LEGEND}", style="dim"))
         if table.verdicts:
             shown.append(Text(f"  against the paper: {table.verdicts}", style="dim"))
-    failures = results.failures()
-    if failures:
-        counts = ", ".join(f"{n} {kind}" for kind, n in failures.most_common())
-        shown.append(Text(f"failed trials: {counts}", style="yellow"))
+    for what, counted in (
+        ("failed trials", results.failures()),
+        ("attempts tried again", results.retries()),
+    ):
+        if counted:
+            counts = ", ".join(f"{n} {kind}" for kind, n in counted.most_common())
+            shown.append(Text(f"{what}: {counts}", style="yellow"))
     if results.superseded:
         line = f"{results.superseded} older numbers were superseded by newer runs of their place"
         shown.append(Text(line, style="dim"))

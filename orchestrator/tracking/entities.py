@@ -55,7 +55,9 @@ def _kinds(items: Iterable[Mapping[str, str]]) -> str:
 
 def trial_tags(event: StartEvent, parent: str) -> dict[str, str]:
     """Return the tags of a trial's run, a child of its cell's."""
+    after = {} if event.after is None else {f"{names.AFTER}{event.attempt}": event.after}
     return {
+        **after,
         names.PARENT_RUN: parent,
         names.KIND: "trial",
         names.TRIAL: event.trial,

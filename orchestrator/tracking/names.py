@@ -36,6 +36,8 @@ PHASE = PREFIX + "phase"
 INDEX = PREFIX + "index"
 SEED = PREFIX + "seed"
 ATTEMPT = PREFIX + "attempt"
+AFTER = PREFIX + "after."
+"""And the number of an attempt: what the attempt before it failed of."""
 PARAMS = PREFIX + "params"
 
 STATE = PREFIX + "state"

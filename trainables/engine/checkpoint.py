@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from trainables.context import State
 from trainables.data.atomic_file import sha256_of, sync
 from trainables.engine.state_tree import pack, unpack
+from trainables.errors import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,18 @@ class _DamagedError(Exception):
 
 
 def save_checkpoint(folder: Path, step: int, state: State, keep: int = 2) -> None:
-    """Write ``state`` as ``folder/step-000012`` and delete all but the newest ``keep``."""
+    """Write ``state`` as ``folder/step-000012`` and delete all but the newest ``keep``.
+
+    Raises:
+        StorageError: it cannot be written; what was there before still is.
+    """
+    try:
+        _save(folder, step, state, keep)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"cannot write a checkpoint into {folder}: {error}") from error
+
+
+def _save(folder: Path, step: int, state: State, keep: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
