@@ -366,6 +366,21 @@ CASES = {
         steps=3,
         headline="test/dice",
     ),
+    "segment_with_everything_trained": Case(
+        config=segment.Config(
+            segmenter=BackboneRef(card="cris_twin", weights="twin"),
+            data=DataRef(name="busi_twin", limit=6),
+            prompt=PromptOfCases(type="p2", at_evaluation="all"),
+            epochs=2,
+            batch_size=3,
+            image_size_px=64,
+            optimizer=OptimizerConfig(lr=1e-3, weight_decay=1e-3),
+            precision="fp32",
+        ),
+        objective="val/dice",
+        steps=2,
+        headline="test/dice",
+    ),
     "segment_transfer": Case(
         config=segment_transfer.Config(
             data=DataRef(name="etis_polyp_twin", limit=6), precision="fp32"
