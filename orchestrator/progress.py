@@ -46,7 +46,7 @@ class ProgressView:
     def render(self) -> Group:
         """Draw the whole study: a bar, the counts, and the cells now at work."""
         cells = list(self._queue.cells.values())
-        done = sum(cell.end is not None for cell in cells)
+        done = self._queue.ended_cells
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(self._queue.plan.study.name, style="bold"),
@@ -80,21 +80,19 @@ class ProgressView:
         self._console.print(Text("failed", style="red") + Text(text), soft_wrap=True)
 
     def _print_line(self, event: CellEndEvent) -> None:
-        cells = self._queue.cells.values()
-        done = sum(cell.end is not None for cell in cells)
+        done, cells = self._queue.ended_cells, len(self._queue.cells)
         best = _best(self._queue.cells[event.cell])
         name = self._queue.cells[event.cell].cell.label
-        line = f"[{done}/{len(cells)}] {name}: {event.state}, {best}"
+        line = f"[{done}/{cells}] {name}: {event.state}, {best}"
         line += f" ({event.reason})" if event.reason else ""
         self._console.print(
             f"{line}; {self._counts()}; {self._eta()}", markup=False, soft_wrap=True
         )
 
     def _counts(self) -> str:
-        running = sum(cell.running for cell in self._queue.cells.values())
         ends = self._ends
         return (
-            f"trials: {running} running, {ends['complete']} finished, "
+            f"trials: {self._queue.running} running, {ends['complete']} finished, "
             f"{ends['pruned']} stopped early, {ends['failed']} failed"
         )
 

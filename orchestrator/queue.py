@@ -27,6 +27,7 @@ from orchestrator.events import (
 )
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, PlannedCell
+from orchestrator.ready_cells import ReadyCells, Urgency
 from trainables.config import canonical, flatten
 
 MOST_MICRO_BATCHES = 16
@@ -63,6 +64,16 @@ class StudyQueue:
         sampler = None if look_only else plan.selection.sampler
         self.cells = {c.id: CellProgress(c, sampler) for c in plan.cells}
         self._order = {cell_id: i for i, cell_id in enumerate(self.cells)}
+        self._needed_by = _needed_by(plan)
+        # Kept up to date by _update, because asking every cell would cost more the more there are.
+        self._ready = ReadyCells()
+        self._unfinished = set(self.cells)
+        self._running: dict[str, int] = {}
+        self._remaining: dict[str, int] = {}
+        self.running = 0
+        """Trials handed out that have not ended."""
+        self.remaining = 0
+        """Trials still to run, if none is stopped or fails."""
         self._trial_cell: dict[str, str] = {}
         self._known_cells: dict[str, CellEvent] = {}
         self._known_ends: dict[str, CellEndEvent] = {}
@@ -100,18 +111,12 @@ class StudyQueue:
     @property
     def finished(self) -> bool:
         """Whether every cell has ended."""
-        return all(progress.end is not None for progress in self.cells.values())
+        return not self._unfinished
 
     @property
-    def remaining(self) -> int:
-        """Trials still to run, if none is stopped or fails."""
-        total = 0
-        for progress in self.cells.values():
-            if progress.end is None:
-                # A copy, because the progress display reads from another thread.
-                done = sum(not r.running for r in list(progress.records.values()))
-                total += max(progress.planned_trials - done, 0)
-        return total
+    def ended_cells(self) -> int:
+        """How many cells have ended."""
+        return len(self.cells) - len(self._unfinished)
 
     def record(self, trial: str) -> TrialRecord:
         """Return what is known of a trial."""
@@ -123,16 +128,16 @@ class StudyQueue:
         Interrupted trials come first, then replicates (they finish cells), then searches; among
         equals the cell with the fewest trials running, which also tells Optuna most per suggestion.
         """
-        unfinished = (cell_id for cell_id, cell in self.cells.items() if cell.end is None)
-        for cell_id in sorted(unfinished, key=self._priority):
+        while (cell_id := self._ready.first()) is not None:
             progress = self.cells[cell_id]
-            if not self._inputs_ready(progress):
-                continue
             work = progress.next_work()
             if work is None:
+                # Until something happens to the cell.
+                self._ready.discard(cell_id)
                 continue
             progress.started(work)
             self._trial_cell[work.trial] = cell_id
+            self._update(progress)
             self._append(_start_event(work, self._clock()))
             return work
         return None
@@ -179,6 +184,7 @@ class StudyQueue:
         parts = progress.records[trial].work.micro_batches
         if kind == "out_of_memory" and splittable and parts < MOST_MICRO_BATCHES:
             progress.retry(trial, kind, 2 * parts)
+            self._update(progress)
             return
         blocked = _blocked_by(progress, kind, error, self.cells.values())
         for cell, reason in blocked.items():
@@ -217,13 +223,30 @@ class StudyQueue:
                 progress.interrupted.remove(record)
                 self.on_stopped(record.work.trial)
 
-    def _priority(self, cell_id: str) -> tuple[bool, bool, int, int]:
-        progress = self.cells[cell_id]
+    def _update(self, progress: CellProgress) -> None:
+        """Take note of what changed in a cell: how urgent it is, and what it adds to the counts."""
+        cell = progress.cell.id
+        if progress.end is None and self._inputs_ready(progress):
+            self._ready.put(cell, self._urgency(progress))
+        else:
+            self._ready.discard(cell)
+        remaining = 0
+        if progress.end is None:
+            ended = len(progress.records) - progress.running - len(progress.interrupted)
+            remaining = max(progress.planned_trials - ended, 0)
+        else:
+            self._unfinished.discard(cell)
+        self.remaining += remaining - self._remaining.get(cell, 0)
+        self._remaining[cell] = remaining
+        self.running += progress.running - self._running.get(cell, 0)
+        self._running[cell] = progress.running
+
+    def _urgency(self, progress: CellProgress) -> Urgency:
         return (
             not progress.interrupted,
             progress.searching,
             progress.running,
-            self._order[cell_id],
+            self._order[progress.cell.id],
         )
 
     def _inputs_ready(self, progress: CellProgress) -> bool:
@@ -263,6 +286,7 @@ class StudyQueue:
 
     def _conclude(self, progress: CellProgress) -> None:
         end = progress.conclude() if self._inputs_ready(progress) else None
+        self._update(progress)
         if end is None:
             return
         event = CellEndEvent(
@@ -278,11 +302,16 @@ class StudyQueue:
             self._append(event)
         if end.state == "failed":
             self._fail_dependents(progress)
+        else:
+            for cell in self._needed_by[progress.cell.id]:
+                self._update(self.cells[cell])
 
     def _fail_dependents(self, failed: CellProgress) -> None:
-        for progress in self.cells.values():
-            if failed.cell.id in progress.cell.needs.values() and progress.end is None:
+        for cell in self._needed_by[failed.cell.id]:
+            progress = self.cells[cell]
+            if progress.end is None:
                 end = progress.fail(f"needs {failed.cell.label}, which failed")
+                self._update(progress)
                 self._append(
                     CellEndEvent(
                         t=self._clock(),
@@ -307,6 +336,7 @@ class StudyQueue:
             self._replay_event(event)
         for progress in self.cells.values():
             progress.replay_done()
+            self._update(progress)
 
     def _replay_event(self, event: Event) -> None:
         if isinstance(event, CellEvent):
@@ -339,6 +369,15 @@ class StudyQueue:
             data=[dict(d) for d in cell.data],
             weights=[dict(w) for w in cell.weights],
         )
+
+
+def _needed_by(plan: Plan) -> dict[str, list[str]]:
+    """Return for each cell those that need it, in the order of the plan."""
+    needed_by: dict[str, list[str]] = {cell.id: [] for cell in plan.cells}
+    for cell in plan.cells:
+        for need in dict.fromkeys(cell.needs.values()):
+            needed_by[need].append(cell.id)
+    return needed_by
 
 
 def _start_event(work: Work, t: int) -> StartEvent:
