@@ -81,6 +81,13 @@ def _to_device(tensor: Tensor, device: str) -> Tensor:
     return tensor.to(device)
 
 
+def split_images(batch: ImageBatch, parts: int) -> list[tuple[ImageBatch, float]]:
+    """Cut a batch into parts, each with its share of the cases."""
+    pieces = zip(batch.x_nchw.chunk(parts), batch.labels.chunk(parts), strict=True)
+    cases = len(batch.labels)
+    return [(ImageBatch(x_nchw, labels), len(labels) / cases) for x_nchw, labels in pieces]
+
+
 class _Transformed(Dataset[tuple[Tensor, Any]]):
     def __init__(self, images: ImageSet, apply: Transform) -> None:
         self.images, self.apply = images, apply

@@ -25,6 +25,7 @@ from trainables.engine.distributed import (
     with_synchronised_norms,
     wrap,
 )
+from trainables.engine.micro_batches import Split, require_parts, synchronising, why_whole
 from trainables.engine.optimizer import create_optimizer
 from trainables.engine.placement import place
 from trainables.engine.precision import autocast, create_scaler
@@ -50,6 +51,7 @@ class Training(Generic[BatchT]):
             every rank; ``val/loss`` among them when the schedule watches it.
         begin_epoch: told the number of every epoch before its batches are asked for, where they
             differ between epochs by more than their order.
+        split: cuts a batch that does not fit the memory; None for a loss that needs all of it.
     """
 
     cases: int
@@ -57,6 +59,7 @@ class Training(Generic[BatchT]):
     loss: Callable[[nn.Module, BatchT], Tensor]
     evaluate: Callable[[int], dict[str, float]]
     begin_epoch: Callable[[int], None] | None = None
+    split: Split[BatchT] | None = None
 
 
 class _Validation(NamedTuple):
@@ -74,6 +77,7 @@ def fit(model: nn.Module, training: Training[BatchT], config: FitConfig, context
     Raises:
         NonFiniteLossError: the loss of an epoch is NaN or infinite.
         ConfigError: evaluate() does not return the metric that selects.
+        ResourceError: batches are to be computed in parts, and this training needs them whole.
     """
     run = _Run(model, training, config, context)
     for epoch in range(run.resume() + 1, config.epochs + 1):
@@ -92,6 +96,10 @@ class _Run(Generic[BatchT]):
         self.training, self.config, self.context = training, config, context
         model = with_synchronised_norms(place(model, context.device), context)
         self.model = model
+        set_training_mode(model)
+        needs_whole = why_whole(model, training.split)
+        context.splittable = not needs_whole
+        require_parts(context.micro_batches, needs_whole)
         self.optimizer = create_optimizer(model, config.optimizer, config.adam, config.decay_all)
         steps = len(self._order(seed=0))
         self.schedule = Schedule(
@@ -152,6 +160,8 @@ class _Run(Generic[BatchT]):
             "perf/images_per_s": self.training.cases / train_s,
             "perf/epoch_s": time.perf_counter() - started,
         }
+        if self.context.micro_batches > 1:
+            metrics["perf/micro_batches"] = self.context.micro_batches
         self.context.report(step=epoch, metrics=metrics, state=self.state)
 
     def _order(self, seed: int) -> list[Tensor]:
@@ -200,16 +210,26 @@ class _Run(Generic[BatchT]):
     def _step(self, batch: BatchT, weight: float) -> Tensor:
         """Take one optimizer step and return this rank's weighted loss, still on the device."""
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.config.precision, self.context.device):
-            loss = self.training.loss(self.wrapped, batch) * weight
-        torch.autograd.backward(self.scaler.scale(loss))
+        total = torch.zeros((), device=self.context.device)
+        for part, share, passes in synchronising(self.wrapped, self._parts(batch)):
+            with passes:
+                with autocast(self.config.precision, self.context.device):
+                    loss = self.training.loss(self.wrapped, part) * (weight * share)
+                torch.autograd.backward(self.scaler.scale(loss))
+            total += loss.detach().float()
         if self.config.clip_norm > 0:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
-        return loss.detach().float()
+        return total
+
+    def _parts(self, batch: BatchT) -> list[tuple[BatchT, float]]:
+        if self.context.micro_batches == 1:
+            return [(batch, 1.0)]
+        assert self.training.split is not None  # checked when the run was made
+        return self.training.split(batch, self.context.micro_batches)
 
     def load_best(self) -> Best:
         assert self.best is not None  # config.epochs >= 1

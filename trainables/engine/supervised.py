@@ -18,7 +18,7 @@ from trainables.data.fraction import stratified_fraction
 from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.data.transforms import EvalTransform, TrainTransform
-from trainables.engine.batches import ImageBatch, image_batches
+from trainables.engine.batches import ImageBatch, image_batches, split_images
 from trainables.engine.classifier_files import save_classifier, save_initial
 from trainables.engine.classifier_spec import ClassifierSpec, create_classifier
 from trainables.engine.config import Precision
@@ -65,6 +65,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
             module(batch.x_nchw), batch.labels, train.task
         ),
         evaluate=lambda step: validate(validation_part(config, val, step, context)),
+        split=split_images,
     )
     fit(model, training, config.fit_config(), context)
     if not context.final:

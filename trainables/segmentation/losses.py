@@ -45,6 +45,13 @@ def case_losses(
     return loss_n + config.lambda_ce * entropy_n, torch.ones_like(loss_n)
 
 
+def counted_cases(target_nkhw: Tensor, config: LossConfig) -> Tensor:
+    """Return 1 for cases that :func:`case_losses` counts in the mean, else 0; (n)."""
+    if config.name != "tuned_dice" or config.empty == "nan":
+        return target_nkhw.new_ones(len(target_nkhw))
+    return (_shown(target_nkhw, config.empty).sum(dim=1) > 0).float()
+
+
 def mean_loss(loss_n: Tensor, counted_n: Tensor) -> Tensor:
     """Return the mean over the cases that count; 0, without a gradient, if none does."""
     return (loss_n * counted_n).sum() / counted_n.sum().clamp(min=1)
@@ -71,13 +78,18 @@ def tuned_dice(prob_nkhw: Tensor, target_nkhw: Tensor, empty: EmptyRule) -> tupl
     Args:
         empty: what is made of cases without any such plane, see :class:`LossConfig`.
     """
-    highest_nk = target_nkhw.amax(dim=(2, 3))
-    shown_nk = (highest_nk == 1 if empty == "nan" else highest_nk >= _FOREGROUND).float()
+    shown_nk = _shown(target_nkhw, empty)
     shown_n = shown_nk.sum(dim=1)
     dice_n = (soft_dice(prob_nkhw, target_nkhw) * shown_nk).sum(dim=1)
     if empty == "nan":
         return dice_n / shown_n, torch.ones_like(dice_n)
     return dice_n / shown_n.clamp(min=1), (shown_n > 0).float()
+
+
+def _shown(target_nkhw: Tensor, empty: EmptyRule) -> Tensor:
+    """Return 1 for planes that show something, (n, k)."""
+    highest_nk = target_nkhw.amax(dim=(2, 3))
+    return (highest_nk == 1 if empty == "nan" else highest_nk >= _FOREGROUND).float()
 
 
 def _binary_entropy(logits_nkhw: Tensor, target_nkhw: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from trainables.segmentation.cases import Cases, open_cases
 from trainables.segmentation.evaluation import Judgement, Scorer
 from trainables.segmentation.loading import create_loader, text_drops_out
 from trainables.segmentation.losses import case_losses, mean_loss
+from trainables.segmentation.micro_batches import create_split
 from trainables.segmentation.model_files import Description, save_segmenter
 from trainables.segmentation.network import TrainedNetwork, create_network
 from trainables.segmentation.prompt_choice import PromptChoice
@@ -81,6 +82,7 @@ class _Task:
             loss=_training_loss(self.config, self.context),
             evaluate=self._validation(),
             begin_epoch=self._begin_epoch,
+            split=create_split(self.network, self.config.loss, self.context),
         )
 
     def _begin_epoch(self, epoch: int) -> None:
