@@ -15,7 +15,6 @@ DEVIATIONS = (
     "are not known.",
     "Random draws belong to each cell and replicate; the released code has one stream over all "
     "sets.",
-    "The natural pictures of Table 11 are left out; so are GPT-4's annotations, which are not "
-    "published.",
+    "What GPT-4 said of the reports is not published, so those cells need a file of your own.",
     "Published numbers that contradict others of the paper are marked suspect and not compared.",
 )

@@ -17,6 +17,7 @@ from search_spaces.why_lesion_clip.grid import (
     METHOD,
     MODALITY,
     OWN_METHOD,
+    PROBED_MODALITY,
     READER,
     REPORTS,
     SIZE,
@@ -59,13 +60,18 @@ def _gap_closed(name: str, experiment: str, method: Factor) -> Derived:
 
 
 def _plain_mean(
-    name: str, title: str, experiment: str, rows: Factor, numbers: published.Numbers
+    name: str,
+    title: str,
+    experiment: str,
+    rows: Factor,
+    numbers: published.Numbers,
+    modality: Factor = MODALITY,
 ) -> Derived:
     return Derived(
         name=name,
         title=title,
         experiment=experiment,
-        factors=(MODALITY, rows),
+        factors=(modality, rows),
         columns=("modality",),
         compute=derived.unconfounded_mean,
         published=numbers,
@@ -131,6 +137,7 @@ DERIVED = (
         "untrained",
         UNTRAINED,
         published.table11_mean(),
+        modality=PROBED_MODALITY,
     ),
 )
 

@@ -6,10 +6,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from search_spaces.study import Factor, Levels
-from trainables.data.knobo_sets import KNOBO_SETS, Modality
+from trainables.data.knobo_sets import KNOBO_SETS
 from trainables.knowledge import ANNOTATORS, SOURCES
 
-_MODALITY_OF: dict[str, Modality] = {known.name: known.modality for known in KNOBO_SETS}
+_NATURAL = {
+    "cifar10": "CIFAR-10",
+    "stl10": "STL-10",
+    "imagenette": "ImageNet-10",
+    "food101": "Food-101",
+    "flowers102": "Flower-102",
+}
+"""Everyday pictures of Table 11, by the paper's names."""
+
+_MODALITY_OF: dict[str, str] = {
+    **{known.name: known.modality for known in KNOBO_SETS},
+    **dict.fromkeys(_NATURAL, "natural"),
+}
 
 CONFOUNDED = tuple(known.name for known in KNOBO_SETS if known.confounder)
 UNCONFOUNDED = tuple(known.name for known in KNOBO_SETS if not known.confounder)
@@ -19,10 +31,15 @@ MODALITY = Factor(
 )
 DATASET = Factor(
     name="dataset",
-    levels=tuple(_MODALITY_OF),
+    levels=tuple(known.name for known in KNOBO_SETS),
     titles={known.name: known.dataset for known in KNOBO_SETS},
 )
 UNCONFOUNDED_DATASET = replace(DATASET, levels=UNCONFOUNDED)
+PROBED_MODALITY = replace(MODALITY, levels=("natural", *MODALITY.levels))
+PROBED_DATASET = replace(
+    DATASET, levels=(*_NATURAL, *UNCONFOUNDED), titles={**DATASET.titles, **_NATURAL}
+)
+"""Table 11: everyday pictures beside medical ones."""
 CONFOUNDED_DATASET = replace(DATASET, levels=CONFOUNDED)
 SPLIT = Factor(
     name="split",
@@ -105,8 +122,8 @@ DEFINITION = Factor(
 )
 
 
-def modality_of(dataset: str) -> Modality:
-    """Return the modality of a data set of the twenty."""
+def modality_of(dataset: str) -> str:
+    """Return the modality of a data set."""
     return _MODALITY_OF[dataset]
 
 
@@ -117,6 +134,6 @@ def belongs(levels: Levels) -> bool:
 
 def datasets(modality: str, confounded: bool) -> Iterator[str]:
     """Yield the five sets of a modality that are confounded, or the five that are not."""
-    for name in CONFOUNDED if confounded else UNCONFOUNDED:
+    for name in CONFOUNDED if confounded else PROBED_DATASET.levels:
         if _MODALITY_OF[name] == modality:
             yield name

@@ -17,9 +17,9 @@ from search_spaces.why_lesion_clip.grid import (
     ABLATION,
     ANNOTATOR,
     CONFOUNDED,
-    DATASET,
     DEFINITION,
     METHOD,
+    PROBED_DATASET,
     REPORTS,
     SOURCE,
     modality_of,
@@ -28,8 +28,8 @@ from search_spaces.why_lesion_clip.suspects import suspicion
 
 _STUDY = "why_lesion_clip"
 _PERCENT = 0.01
-_MEANS = {"skin-mean": "skin", "xray-mean": "xray"}
-_DATASETS = {title: level for level, title in DATASET.titles.items()}
+_MEANS = {"skin-mean": "skin", "xray-mean": "xray", "natural-mean": "natural"}
+_DATASETS = {title: level for level, title in PROBED_DATASET.titles.items()}
 _NUMBERS = {title: level for level, title in NUMBER.titles.items()}
 _SPLITS = {"ID": "id", "OOD": "ood", "Test": "ood"}
 

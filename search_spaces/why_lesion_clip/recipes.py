@@ -91,7 +91,12 @@ def untrained(levels: Levels) -> Recipe | None:
     config = replace(recipe.config, resize="squash") if card.startswith("pixels") else recipe.config
     # The paper takes the first 768 of 784 values, the released code draws them.
     choice = "first" if card == "pixels" else "random"
-    return replace(recipe, config=replace(config, column_choice=choice))
+    return replace(
+        recipe,
+        config=replace(config, column_choice=choice),
+        # Everyday pictures are no part of anything else, and have no twins.
+        optional_data=levels["modality"] == "natural",
+    )
 
 
 def _linear_probe(levels: Levels) -> Recipe:

@@ -20,6 +20,8 @@ from search_spaces.why_lesion_clip.grid import (
     MODALITY,
     ORIGIN,
     OWN_METHOD,
+    PROBED_DATASET,
+    PROBED_MODALITY,
     READER,
     REPORTS,
     SHOTS,
@@ -142,7 +144,7 @@ STUDY = Study(
         Experiment(
             name="untrained",
             title="Accuracy of a linear probe of what nobody trained (Table 11)",
-            factors=(MODALITY, UNCONFOUNDED_DATASET, UNTRAINED),
+            factors=(PROBED_MODALITY, PROBED_DATASET, UNTRAINED),
             configure=recipes.untrained,
             published=published.table11(),
             budget=FIVE,
