@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from html import escape
@@ -42,6 +43,9 @@ def inline_svg(text: str, words: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # Group ids repeat in every figure; only those of clip paths and markers are referred to.
     text = re.sub(r'<g id="[^"]*"', "<g", text)
+    # Equal clip paths and markers have equal ids, and a page has many figures.
+    own = hashlib.sha256(f"{words}\n{text}".encode()).hexdigest()[:8]
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>f{own}-", text)
     text = re.sub(r"\n\s+", "\n", text)
     label = escape(words, quote=True)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

@@ -9,14 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from orchestrator.report import number
+from orchestrator.report import number, page_facts
 from orchestrator.report.collector import SelectionTable
 from orchestrator.report.galleries import ExperimentGallery, GalleryPicture
 from orchestrator.report.page_figure import PageFigure
-from orchestrator.report.results import CellResult, DataSource, StudyResults, WeightsSource
+from orchestrator.report.results import CellResult, StudyResults
 from orchestrator.report.selection_tables import title as selection_title
 from orchestrator.report.table import (
     IMPORTED_LEGEND,
@@ -26,6 +26,7 @@ from orchestrator.report.table import (
     header_spans,
     idle_text,
 )
+from orchestrator.report.verdict import MEANINGS, SYMBOLS
 from orchestrator.selection import Selection
 from search_spaces.study import Study
 
@@ -81,18 +82,19 @@ def report_page(results: StudyResults, study: Study, content: PageContent) -> st
         study=study,
         results=results,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        planned=_dates(results),
+        glance=page_facts.glance(results, content.tables),
         tables=content.tables,
         legend={label: LEGEND[label] for label in _labels(content.tables)},
         figures=content.study_figures,
         groups=_groups(results, study, content),
         few=len(results.cells) <= _FEW,
         intervals=INTERVALS,
-        data=_unique(results, "data"),
-        weights=_unique(results, "weights"),
-        provenance=_provenance(results),
-        failures=_failures(results),
-        effort=_effort(results),
+        meanings=_meanings(content.tables),
+        symbols=SYMBOLS,
+        data=page_facts.unique(results, "data"),
+        weights=page_facts.unique(results, "weights"),
+        provenance=page_facts.provenance(results),
+        failures=page_facts.failures(results),
         number=number,
         spans=header_spans,
         idle_text=idle_text,
@@ -102,7 +104,7 @@ def report_page(results: StudyResults, study: Study, content: PageContent) -> st
         selection_title=selection_title,
         galleries=content.galleries,
         inline_picture=_inline_picture,
-        imports=_imports(results),
+        imports=page_facts.imports(results),
         raw=Markup,
     )
 
@@ -112,13 +114,10 @@ def _labels(tables: Sequence[Table]) -> list[str]:
     return [label for label in LEGEND if label in seen]
 
 
-def _dates(results: StudyResults) -> str:
-    days = sorted({_day(cell.planned) for cell in results.cells})
-    return " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))
-
-
-def _day(t_ms: int) -> str:
-    return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d")
+def _meanings(tables: Sequence[Table]) -> dict[str, str]:
+    """Return what each verdict that appears means."""
+    seen = {e.verdict.word for t in tables for e in t.entries if e.verdict is not None}
+    return {word: text for word, text in MEANINGS.items() if word in seen}
 
 
 def gallery_page(study: Study, experiment: ExperimentGallery) -> str:
@@ -188,47 +187,3 @@ def rerun_command(study: str, cell: CellResult, experiment: str, levels: Mapping
     if cell.recipe != "grid":
         selection = dataclasses.replace(selection, recipe=cell.recipe)  # type: ignore[arg-type]
     return shlex.join(["xenograft", "run", *selection.to_arguments()])
-
-
-def _effort(results: StudyResults) -> str:
-    """Say what the numbers cost; the hours of trials that ran side by side add up."""
-    search = [trial for cell in results.cells for trial in cell.search]
-    replicates = [trial for cell in results.cells for trial in cell.replicates]
-    failed = sum(len(cell.failed) for cell in results.cells)
-    hours = sum(trial.hours or 0.0 for trial in (*search, *replicates))
-    pruned = sum(trial.state == "pruned" for trial in search)
-    return (
-        f"{len(results.cells)} cells, {len(search)} search trials ({pruned} stopped early), "
-        f"{len(replicates)} replicates, {failed or 'no'} failed trials; "
-        f"{number.duration_text(hours)} of trial time"
-    )
-
-
-def _unique(results: StudyResults, attribute: str) -> list[DataSource | WeightsSource]:
-    found = {item: None for cell in results.cells for item in getattr(cell, attribute)}
-    return sorted(found, key=str)
-
-
-def _provenance(results: StudyResults) -> dict[str, str]:
-    """Return what the cells ran on; a fact that differs between them lists every value."""
-    values: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for cell in results.cells:
-        for name, value in cell.provenance.items():
-            values[name][value] = None
-    return {name: ", ".join(values[name]) for name in sorted(values)}
-
-
-def _imports(results: StudyResults) -> list[Mapping[str, str]]:
-    """Return what is known of each import, once."""
-    found = {tuple(sorted(cell.provenance.items())): None for cell in results.imported}
-    return [dict(facts) for facts in found]
-
-
-def _failures(results: StudyResults) -> list[dict[str, Any]]:
-    by_kind: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for cell in results.cells:
-        for trial in cell.failed:
-            text = trial.error.strip().splitlines()
-            by_kind[trial.failure].append((cell.name, text[-1] if text else ""))
-    counted = sorted(by_kind.items(), key=lambda item: -len(item[1]))
-    return [{"kind": kind, "trials": trials} for kind, trials in counted]

@@ -32,3 +32,13 @@ def test_the_digest_of_the_code_follows_the_code(
     before = provenance()["code.digest"]
     source.write_text("x = 2\n")
     assert provenance()["code.digest"] != before
+
+
+def test_gpus_are_counted_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'Card A'; echo 'Card B'; echo 'Card A'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert provenance()["gpus"] == "2 x Card A, 1 x Card B"
+    program.write_text("#!/bin/sh\necho 'no driver'; exit 9\n")
+    assert "gpus" not in provenance()
