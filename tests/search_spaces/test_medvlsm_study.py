@@ -202,6 +202,12 @@ def test_published_numbers_say_what_they_are(
     assert found.error is None, "a deviation over cases is none of runs"
 
 
+def test_rows_of_the_pooled_cnn_are_doubted_and_no_others() -> None:
+    doubted = {levels for levels, value in published.pooled().items() if value.doubt}
+    assert {(model, pool) for model, pool, *_ in doubted} == {(m, "pooled_all") for m in CNNS}
+    assert len(doubted) == 3 * 11
+
+
 def test_contaminated_numbers_are_left_out() -> None:
     assert published.fine_tuned()["cris", "camus", "p1"].value == pytest.approx(0.91)
     assert all("540" not in value.source for value in published.fine_tuned().values())
