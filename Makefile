@@ -8,7 +8,7 @@ export UV_COMPILE_BYTECODE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-all lint types bench clean
+.PHONY: help install demo test test-all test-chaos lint types bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,10 +32,14 @@ demo: install  ## Run the demo study, write its report, say where everything is
 	@echo "MLflow UI: $(BIN)/xenograft ui"
 
 test: install lint types  ## Lint, types, import contract, tests
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu and not chaos"
 
 test-all: install lint types  ## The same with the slow tests
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -m "not gpu and not chaos"
+
+SEEDS ?= 20
+test-chaos: install  ## Disturb a study in every way, SEEDS times each (hours; needs root)
+	$(BIN)/python tests/chaos/run.py --seeds $(SEEDS)
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -1,0 +1,113 @@
+"""Services that drivers use, to be taken down and brought back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from chaos_driver import Arena
+
+
+def free_port() -> int:
+    """Return a port that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class MlflowServer:
+    """An MLflow server with a database behind it.
+
+    Args:
+        database: address of the database; empty: a sqlite file of its own.
+    """
+
+    def __init__(self, arena: Arena, database: str = "") -> None:
+        self._arena, self._port = arena, free_port()
+        self.database = database or f"sqlite:///{arena.folder / 'server.db'}"
+        self.uri = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def up(self) -> None:
+        """Start it and wait until it answers."""
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        command += ["--port", str(self._port), "--workers", "1"]
+        command += ["--backend-store-uri", self.database]
+        command += ["--artifacts-destination", str(self._arena.folder / "artifacts")]
+        self._process = self._arena.help(command)
+        self._arena.until(self._answers, "the MLflow server")
+
+    def down(self) -> None:
+        """Kill it."""
+        assert self._process is not None
+        self._arena.stop(self._process)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5):
+                return True
+        except OSError:
+            return False
+
+
+class Postgres:
+    """A Postgres server that can be stopped the hard way, as a power cut would."""
+
+    def __init__(self, folder: Path) -> None:
+        import pgserver
+
+        self._data = folder / "postgres"
+        self._server = pgserver.get_server(self._data, cleanup_mode="stop")
+        self.uri = self._server.get_uri()
+
+    def restart(self) -> None:
+        """Let it drop everything at once and start again: it recovers from its log."""
+        from pgserver._commands import pg_ctl
+
+        command = ["-w", "-m", "immediate", "-l", str(self._server.log), "restart"]
+        pg_ctl(command, pgdata=self._data, user=self._server.system_user)
+
+    def close(self) -> None:
+        """Stop it."""
+        self._server.cleanup()
+
+
+class RayCluster:
+    """A Ray cluster of a head without CPUs and two nodes of one, each with its own raylet."""
+
+    SCRIPT = """
+import pathlib, signal, sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+pids = [node.all_processes["raylet"][0].process.pid for node in nodes]
+said = pathlib.Path(sys.argv[1])
+(said.parent / "said.tmp").write_text(" ".join([cluster.address, *map(str, pids)]))
+(said.parent / "said.tmp").rename(said)
+signal.pause()
+"""
+
+    def __init__(self, arena: Arena) -> None:
+        arena.environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        said = arena.folder / "cluster.txt"
+        self._arena = arena
+        self._process = arena.help([sys.executable, "-c", self.SCRIPT, str(said)])
+        arena.until(said.exists, "the Ray cluster")
+        self.address, *pids = said.read_text().split()
+        self._raylets = [int(pid) for pid in pids]
+
+    def lose_a_node(self) -> None:
+        """Kill -9 the raylet of a random node."""
+        os.kill(self._arena.random.choice(self._raylets), signal.SIGKILL)
+        self._arena.faults += 1
+
+    def close(self) -> None:
+        """Kill the cluster."""
+        self._arena.stop(self._process)
