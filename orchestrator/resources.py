@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import os
 import socket
@@ -55,10 +57,10 @@ def trial_slots(settings: Settings, nodes: Sequence[Node]) -> int:
     Raises:
         ResourceError: not even one fits; the message says what is asked and what there is.
     """
-    workers = sum(_workers_on(settings, node) for node in _grown(settings, nodes))
-    slots = workers // settings.workers_per_trial
     if settings.workers_per_trial > 1:
-        slots = _leave_room_for_drivers(settings, nodes, slots)
+        slots = _group_slots(settings, nodes)
+    else:
+        slots = sum(_workers_on(settings, node) for node in _grown(settings, nodes))
     if slots < 1:
         raise ResourceError(_too_much(settings, nodes))
     return min(slots, settings.max_concurrent) if settings.max_concurrent else slots
@@ -71,7 +73,7 @@ def _grown(settings: Settings, nodes: Sequence[Node]) -> Sequence[Node]:
     that are there while it waits for others that may not come.
     """
     serving = [node for node in nodes if _workers_on(settings, node)]
-    if settings.workers_per_trial > 1 or len(serving) >= settings.max_nodes or not serving:
+    if len(serving) >= settings.max_nodes or not serving:
         return nodes
     best = max(serving, key=lambda node: _workers_on(settings, node))
     return [*nodes, *[best] * (settings.max_nodes - len(serving))]
@@ -79,23 +81,57 @@ def _grown(settings: Settings, nodes: Sequence[Node]) -> Sequence[Node]:
 
 def _workers_on(settings: Settings, node: Node) -> int:
     fits = math.inf
-    for name, share in (("CPU", settings.cpus_per_worker), ("GPU", settings.gpus_per_worker)):
-        if share > 0:
-            fits = min(fits, _whole(node.get(name, 0.0), share))
+    if settings.cpus_per_worker > 0:
+        fits = _units(node.get("CPU", 0.0)) // _units(settings.cpus_per_worker)
+    if settings.gpus_per_worker > 0:
+        fits = min(fits, _on_gpus(node.get("GPU", 0.0), settings.gpus_per_worker))
     return int(fits)
 
 
-def _whole(have: float, share: float) -> float:
+def _on_gpus(have: float, share: float) -> int:
     # A share of one GPU cannot straddle two of them.
     if share < 1 and have >= 1:
-        return math.floor(have) * math.floor(1 / share + 1e-9)
-    return math.floor(have / share + 1e-9)
+        return math.floor(have) * (_units(1.0) // _units(share))
+    return _units(have) // _units(share)
 
 
-def _leave_room_for_drivers(settings: Settings, nodes: Sequence[Node], slots: int) -> int:
-    cpus = sum(node.get("CPU", 0.0) for node in nodes)
-    per_trial = settings.workers_per_trial * settings.cpus_per_worker + DRIVER_CPUS
-    return min(slots, math.floor(cpus / per_trial + 1e-9))
+def _group_slots(settings: Settings, nodes: Sequence[Node]) -> int:
+    """Return how many groups of ranks fit wherever Ray puts their drivers.
+
+    Ranks are all alike, so they fit where there are enough places for them. A driver is placed
+    before its ranks, on any node, and may take a place.
+    """
+    places = sum(_workers_on(settings, node) for node in nodes)
+    costs = itertools.chain.from_iterable(_drivers_per_place(settings, node) for node in nodes)
+    drivers_of_losses = list(itertools.accumulate(sorted(costs)))
+    most = min(places // settings.workers_per_trial, _drivers_on(nodes))
+    for slots in range(most, 0, -1):
+        left = places - bisect.bisect_right(drivers_of_losses, slots)
+        if slots * settings.workers_per_trial <= left:
+            return slots
+    return 0
+
+
+def _drivers_per_place(settings: Settings, node: Node) -> list[int]:
+    """Return for each place of a node how many drivers more it takes to lose it, at the least."""
+    places, share = _workers_on(settings, node), _units(settings.cpus_per_worker)
+    if not places or not share:
+        return []
+    spare = _units(node.get("CPU", 0.0)) - places * share
+    drivers = [(spare + lost * share) // _units(DRIVER_CPUS) + 1 for lost in range(places)]
+    if drivers[0] * places > drivers[-1]:
+        # The first place is the dearest, as CPUs are left over: all of them cost the mean.
+        return [drivers[-1] // places] * places
+    return [later - before for before, later in itertools.pairwise([0, *drivers])]
+
+
+def _drivers_on(nodes: Sequence[Node]) -> int:
+    return sum(_units(node.get("CPU", 0.0)) // _units(DRIVER_CPUS) for node in nodes)
+
+
+def _units(amount: float) -> int:
+    """Return an amount in the units in which Ray counts resources."""
+    return round(amount * 10_000)
 
 
 def _too_much(settings: Settings, nodes: Sequence[Node]) -> str:
