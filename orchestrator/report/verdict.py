@@ -20,7 +20,8 @@ SYMBOLS: Mapping[VerdictWord, str] = {
 
 MEANINGS: Mapping[VerdictWord, str] = {
     "reproduced": "no difference from the published number is shown; its interval says how large "
-    "a one could have gone unseen",
+    "a one could have gone unseen. 'Alone higher' or 'alone lower': the number's own 95 % interval "
+    "leaves zero out, and only the correction over the table does not call it",
     "higher": "ours is above the published number (Holm's p at most 0.05 over the table)",
     "lower": "ours is below the published number (Holm's p at most 0.05 over the table)",
     "not comparable": "the two cannot be held against each other, and why is said",
@@ -43,9 +44,19 @@ class Verdict:
     p_holm: float | None = None
 
     @property
+    def alone(self) -> str:
+        """What its own 95 % interval says where the correction over the table keeps it quiet."""
+        if self.word != "reproduced" or self.comparison is None:
+            return ""
+        if self.comparison.low > 0:
+            return "higher"
+        return "lower" if self.comparison.high < 0 else ""
+
+    @property
     def text(self) -> str:
-        """Symbol and word: ``≈ reproduced``."""
-        return f"{SYMBOLS[self.word]} {self.word}"
+        """Symbol and word: ``≈ reproduced``, ``≈ reproduced (alone lower)``."""
+        alone = f" (alone {self.alone})" if self.alone else ""
+        return f"{SYMBOLS[self.word]} {self.word}{alone}"
 
 
 def tally(verdicts: Iterable[Verdict]) -> str:
@@ -56,7 +67,9 @@ def tally(verdicts: Iterable[Verdict]) -> str:
     parts = []
     if compared:
         counts = [f"{words[w]} {w}" for w in ("reproduced", "higher", "lower") if words[w]]
-        parts.append(f"{', '.join(counts)} (Holm over {compared})")
+        alone = sum(bool(verdict.alone) for verdict in every)
+        besides = f"; {alone} of them alone higher or lower" if alone else ""
+        parts.append(f"{', '.join(counts)} (Holm over {compared}{besides})")
     if words["not comparable"]:
         reasons = Counter(verdict.why for verdict in every if verdict.why)
         listed = ", ".join(f"{why} ({n})" for why, n in reasons.most_common())

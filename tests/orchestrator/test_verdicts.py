@@ -190,6 +190,8 @@ def test_what_one_test_would_call_different_a_table_of_many_may_not() -> None:
     assert p < 0.05 < 4 * p
     assert found["a"].word == "reproduced"
     assert found["a"].p_holm == pytest.approx(4 * p)
+    assert found["a"].text == "≈ reproduced (alone higher)"
+    assert found["b"].text == "≈ reproduced"
 
 
 @pytest.mark.parametrize(
