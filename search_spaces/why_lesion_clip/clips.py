@@ -59,11 +59,17 @@ BASELINES: Mapping[str, Clip] = {
     "pmc_clip": Clip(card="pmc_clip"),
 }
 
+MEDCLIP = Clip(card="medclip")
+"""Only its image tower is here: versions of its code pool texts differently."""
+
+_TEXTLESS = ("densenet", "medclip")
+
 MODEL = Factor(
     name="model",
-    levels=("densenet", *BASELINES, "released", "aligned_findings", "aligned_report"),
+    levels=(*_TEXTLESS, *BASELINES, "released", "aligned_findings", "aligned_report"),
     titles={
         "densenet": "DenseNet",
+        "medclip": "MedCLIP",
         "openai_clip": "OpenAI-CLIP",
         "openclip": "OpenCLIP",
         "pubmed_clip": "PubMedCLIP",
@@ -74,8 +80,7 @@ MODEL = Factor(
         "aligned_report": "fine-tuned here, no extraction",
     },
 )
-# MedCLIP has no card here: see docs/why_lesion_clip.md.
-TEXT_MODEL = replace(MODEL, levels=MODEL.levels[1:])
+TEXT_MODEL = replace(MODEL, levels=MODEL.levels[len(_TEXTLESS) :])
 UNTRAINED = Factor(
     name="network",
     levels=("pixels", "pixels_released", "untrained_convnext_l", "untrained_vit_l14"),
@@ -99,5 +104,7 @@ def reference(card: str) -> BackboneRef:
 
 def network(model: str, modality: str) -> Clip:
     """Return the network of a row whose weights are published."""
+    if model == "medclip":
+        return MEDCLIP
     by_modality = {"densenet": DENSENET, "released": RELEASED}
     return by_modality[model][modality] if model in by_modality else BASELINES[model]

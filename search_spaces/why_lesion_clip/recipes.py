@@ -79,7 +79,10 @@ def probe(levels: Levels) -> Recipe | None:
     if model in ALIGNED_MODELS:
         towers = heads.fine_tuned(modality, ALIGNED_MODELS[model])
         return heads.probed(BASE.backbone, dataset, towers)
-    return heads.probed(network(model, modality).backbone, dataset)
+    recipe = heads.probed(network(model, modality).backbone, dataset)
+    if model == "medclip":
+        return replace(recipe, config=replace(recipe.config, resize="pad"))
+    return recipe
 
 
 def untrained(levels: Levels) -> Recipe | None:
