@@ -357,7 +357,7 @@ def test_tables_are_attached_whole() -> None:
         "table10": 2 * 6 * 2,
         "table13": 3 * 6,
         "zero_shot_mean": 2 * 8,
-        "probe_mean": 2 * 9,
+        "probe_mean": 2 * 10,
         "untrained_mean": 3 * 3,
     }
 
