@@ -13,7 +13,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.events import FailureKind
 from orchestrator.heartbeat import hung_note
-from orchestrator.messages import Failure, Final, Report, unpack, unpack_work
+from orchestrator.messages import Final, Report, unpack, unpack_work
 from orchestrator.queue import StudyQueue
 
 _DEATHS = ("actor died", "actor is dead", "actor is unavailable", "ActorDied", "NodeDied")
@@ -33,21 +33,25 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, queue: StudyQueue) -> None:
         super().__init__()
         self._queue = queue
+        # Attempts that gave their last word: Tune says it again, and the trial may be in another.
+        self._concluded: set[tuple[str, int]] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ARG002
         """Return STOP or CONTINUE for a result. Tune repeats the last one when a trial returns."""
         message = unpack(result)
-        trial_id = unpack_work(trial.config).trial
-        if message is None or not self._queue.record(trial_id).running:
+        if message is None or not self._is_at_work(trial):
             return str(TrialScheduler.CONTINUE)
+        trial_id = unpack_work(trial.config).trial
         if isinstance(message, Report):
             if self._queue.on_report(trial_id, message.step, message.metrics):
                 self._queue.on_stopped(trial_id)
                 return str(TrialScheduler.STOP)
-        elif isinstance(message, Final):
+            return str(TrialScheduler.CONTINUE)
+        self._concluded.add(_attempt(trial))
+        if isinstance(message, Final):
             artifacts = f"trials/{trial_id}/artifacts" if message.artifacts else None
             self._queue.on_complete(trial_id, message.metrics, artifacts)
-        elif isinstance(message, Failure):
+        else:
             self._queue.on_failure(trial_id, message.kind, message.error, message.splittable)
         return str(TrialScheduler.CONTINUE)
 
@@ -61,8 +65,8 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
         Tune also calls this for trials that an interruption cuts off; those are not 'done'.
         """
-        trial_id = unpack_work(trial.config).trial
-        if result.get("done") and self._queue.record(trial_id).running:
+        if result.get("done") and self._is_at_work(trial):
+            trial_id = unpack_work(trial.config).trial
             self._queue.on_failure(trial_id, "bug", "the trial exited before run() returned")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
@@ -70,14 +74,18 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
         Tune calls this at every death; while it will try again, the trial is not at its end.
         """
-        trial_id = unpack_work(trial.config).trial
-        if not self._queue.record(trial_id).running:
+        if not self._is_at_work(trial):
             return
+        trial_id = unpack_work(trial.config).trial
         kind, text = self._cause(trial_id, trial.error_file)
         if trial.should_recover():
             self._queue.on_retry(trial_id, kind)
         else:
             self._queue.on_failure(trial_id, kind, text[-_MOST_ERROR:])
+
+    def _is_at_work(self, trial: Any) -> bool:
+        running = self._queue.record(unpack_work(trial.config).trial).running
+        return running and _attempt(trial) not in self._concluded
 
     def _cause(self, trial_id: str, error_file: str | None) -> tuple[FailureKind, str]:
         hung = hung_note(self._queue.ledger.path.parent / "trials" / trial_id)
@@ -92,3 +100,8 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Do nothing: the queue was rebuilt from the ledger."""
+
+
+def _attempt(trial: Any) -> tuple[str, int]:
+    work = unpack_work(trial.config)
+    return work.trial, work.attempt

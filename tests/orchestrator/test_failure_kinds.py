@@ -15,7 +15,7 @@ from local_executor import open_queue, run_all, toy_plan
 
 from orchestrator.cell_progress import Work
 from orchestrator.events import EndEvent, StartEvent
-from orchestrator.messages import pack_work
+from orchestrator.messages import Failure, pack, pack_work
 from orchestrator.plan import Plan
 from orchestrator.queue import StudyQueue
 from orchestrator.report import load_study_results
@@ -75,6 +75,28 @@ def test_a_driver_that_died_remembers_how_far_batches_were_split(
     again = _next(open_queue(plan, tmp_path))
     assert (again.trial, again.micro_batches, again.attempt) == (first.trial, 2, 2)
     assert again.after is None, "this time it was interrupted"
+
+
+def test_tune_repeating_the_last_word_of_an_attempt_changes_nothing(
+    tmp_path: Path, locations: Locations
+) -> None:
+    from orchestrator.scheduler import StudyScheduler
+
+    queue = open_queue(toy_plan(locations, only=MAIN), tmp_path)
+    scheduler = StudyScheduler(queue)
+    first = _next(queue)
+    ended: Any = SimpleNamespace(config=pack_work(first))
+    said = pack(Failure(kind="out_of_memory", error="too much", splittable=True))
+    scheduler.on_trial_result(None, ended, said)
+    scheduler.on_trial_result(None, ended, said)
+    scheduler.on_trial_complete(None, ended, {**said, "done": True})
+    again = _next(queue)
+    scheduler.on_trial_complete(None, ended, {**said, "done": True})
+    assert (again.trial, again.micro_batches) == (first.trial, 2)
+    assert queue.record(first.trial).running
+    at_work: Any = SimpleNamespace(config=pack_work(again))
+    scheduler.on_trial_complete(None, at_work, {"done": True})
+    assert [end.failure for end in _events(queue, EndEvent)] == ["bug"]
 
 
 def _with_data(plan: Plan, names: dict[str, tuple[str, ...]]) -> Plan:
