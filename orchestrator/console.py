@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -58,6 +59,20 @@ def print_left_out(skipped: Mapping[str, str]) -> None:
         named = [f"{len(keys)} cells of {experiments}"] if len(keys) > _MOST_NAMED else keys
         for name in named:
             ERR.print(Text("left out", style="yellow") + Text(f" {name}: {reason}"))
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error, if that is a terminal, until the block ends.
+
+    Yields:
+        What moves it: called with how much is done, and how much there is.
+    """
+    from rich.progress import Progress
+
+    with Progress(console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
+        task = progress.add_task(text, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_next(step: str) -> None:

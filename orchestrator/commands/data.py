@@ -8,12 +8,28 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.completion import complete_data
+from orchestrator.commands.environment import NAME as ENVIRONMENT
+from orchestrator.commands.environment import examine_environment
 from orchestrator.commands.options import Json, given_again, with_settings
-from orchestrator.console import ERR, OUT, print_json, print_next
+from orchestrator.console import OUT, print_json, print_next, progress_bar
 from orchestrator.settings import Resolved
 from trainables.data.cards import get_data_card
+from trainables.errors import ConfigError
 
-DataName = Annotated[str, typer.Argument(metavar="DATA", help="A data set (`xenograft ls data`).")]
+DataName = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A data set (`xenograft ls data`).",
+        autocompletion=complete_data,
+    ),
+]
+
+
+def _complete_examined(incomplete: str) -> list[str]:
+    names = [ENVIRONMENT] if ENVIRONMENT.startswith(incomplete) else []
+    return names + complete_data(incomplete)
 
 
 @with_settings()
@@ -27,19 +43,11 @@ def prepare(
 
     Example: xenograft prepare aptos2019 --source DIR
     """
-    from rich.progress import Progress
-
     from trainables.data.prepare import prepare as prepare_data
 
     get_data_card(data)
-    with Progress(console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
-        task = progress.add_task(f"reading {data}", total=None)
-        done = prepare_data(
-            data,
-            source,
-            resolved.settings.locations,
-            lambda count, total: progress.update(task, completed=count, total=total),
-        )
+    with progress_bar(f"reading {data}") as progress:
+        done = prepare_data(data, source, resolved.settings.locations, progress)
     if as_json:
         print_json(
             {
@@ -62,19 +70,35 @@ def prepare(
 @with_settings()
 def doctor(
     resolved: Resolved,
-    data: DataName,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA|env",
+            help="A data set (`xenograft ls data`), or this machine.",
+            autocompletion=_complete_examined,
+        ),
+    ],
     full: Annotated[bool, typer.Option("--full", help="Decode every picture.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look for what is wrong with a data set; exit code 1 if an error is found.
+    """Look for what is wrong with a data set or this machine; exit code 1 if an error is found.
 
     Example: xenograft doctor fundus --full
     """
+    if data == ENVIRONMENT:
+        if full:
+            raise ConfigError(f"doctor {ENVIRONMENT}: leave out --full, it is for pictures")
+        examine_environment(resolved, as_json)
+        return
+    _examine_data(resolved, data, full, as_json)
+
+
+def _examine_data(resolved: Resolved, data: str, full: bool, as_json: bool) -> None:
     from trainables.data.doctor import doctor as examine
 
     get_data_card(data)
-    with ERR.status(f"examining {data}"):
-        problems = examine(data, resolved.settings.locations, full)
+    with progress_bar(f"examining {data}") as progress:
+        problems = examine(data, resolved.settings.locations, full, progress)
     if as_json:
         print_json([dataclasses.asdict(problem) for problem in problems])
     else:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from orchestrator.commands.options import Json, given_again, with_settings
-from orchestrator.console import OUT, print_json, print_next, print_rows, print_warning
+from orchestrator.console import ERR, OUT, print_json, print_next, print_rows, print_warning
 from orchestrator.settings import Resolved
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ def import_domainbed(
     from orchestrator.runner import study_folder
     from search_spaces.registry import load_study
 
-    imported = import_sweep(
-        logdir,
-        load_study(STUDY),
-        study_folder(resolved.settings, STUDY),
-        resolved.settings.tracking_uri,
-        include_unfinished=include_unfinished,
-    )
+    with ERR.status(f"reading the jobs of {escape(str(logdir))}"):
+        imported = import_sweep(
+            logdir,
+            load_study(STUDY),
+            study_folder(resolved.settings, STUDY),
+            resolved.settings.tracking_uri,
+            include_unfinished=include_unfinished,
+        )
     tables = selection_tables(imported.named_jobs)
     if as_json:
         print_json({**_summary(imported), "model_selection": selection_json(tables)})

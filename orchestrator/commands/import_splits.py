@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import Json
-from orchestrator.console import OUT, print_json, print_next, print_rows
+from orchestrator.console import ERR, OUT, print_json, print_next, print_rows
 
 
 def import_splits(
@@ -26,7 +26,8 @@ def import_splits(
     from trainables.data.knobo_pickles import convert_splits
     from trainables.data.knobo_sets import KNOBO_SETS, RELEASED_DIGESTS
 
-    converted = convert_splits(folder, RELEASED_DIGESTS)
+    with ERR.status("checking the content of the splits"):
+        converted = convert_splits(folder, RELEASED_DIGESTS)
     if as_json:
         print_json(
             [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from pathlib import Path
+
 import typer
 from typer.core import TyperGroup
 
@@ -9,6 +12,7 @@ from orchestrator.commands.import_domainbed import import_domainbed
 from orchestrator.commands.import_hydra import import_hydra
 from orchestrator.commands.import_params import import_params
 from orchestrator.commands.import_splits import import_splits
+from trainables.errors import ConfigError
 
 _DEFAULT = "params"
 
@@ -18,8 +22,17 @@ class _Imports(TyperGroup):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         if args and args[0] not in {*self.commands, "--help"}:
+            if not ctx.resilient_parsing:
+                self._refuse_mistyped(args[0])
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_mistyped(self, word: str) -> None:
+        near = difflib.get_close_matches(word, self.commands, n=1)
+        if near and not Path(word).exists():
+            raise ConfigError(
+                f"import {word}: there is no such file. Did you mean 'import {near[0]}'?"
+            )
 
 
 imports = typer.Typer(

@@ -9,11 +9,17 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from orchestrator.commands.completion import complete_study
 from orchestrator.commands.options import Json, StudyName, given_again, with_settings
 from orchestrator.console import OUT, print_json, print_next, print_rows
 from orchestrator.settings import Resolved
 from search_spaces.study import Cell, Study
 from trainables.config import canonical, flatten
+from trainables.errors import SelectionError, did_you_mean
+from trainables.outside import is_outside
+
+_SETTINGS = "settings"
+"""What ``show`` is asked for in place of a study."""
 
 _NOT_IN_TABLE = ("licence", "note")
 """Too long for a column: notes follow the table, licences are in the JSON."""
@@ -48,20 +54,34 @@ def ls(
             OUT.print(f"\n{row[headers[0]]}: {row['note']}", style="dim", markup=False)
 
 
+def _complete_shown(incomplete: str) -> list[str]:
+    return complete_study(incomplete) + ([_SETTINGS] if _SETTINGS.startswith(incomplete) else [])
+
+
 @with_settings()
 def show(
     resolved: Resolved,
-    name: Annotated[str, typer.Argument(metavar="STUDY|settings", help="What to show.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY|settings", help="What to show.", autocompletion=_complete_shown
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Show a study's experiments, factors and published numbers, or the resolved settings.
 
     Example: xenograft show demo
     """
-    if name == "settings":
+    from search_spaces.registry import STUDIES
+
+    if name == _SETTINGS:
         _show_settings(resolved, as_json)
-    else:
-        _show_study(name, as_json)
+        return
+    if name not in STUDIES and not is_outside(name):
+        near = did_you_mean(name, [*STUDIES, _SETTINGS])
+        raise SelectionError(f"there is no study '{name}'.{near}")
+    _show_study(name, as_json)
 
 
 @with_settings()

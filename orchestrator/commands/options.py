@@ -15,13 +15,19 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.commands.completion import complete_only, complete_set, complete_study
 from orchestrator.selection import RecipeName, SamplerName, Selection, parse_only, parse_overrides
 from orchestrator.settings import Resolved, resolve
 from trainables.errors import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A study's name (see `xenograft ls`).")
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study's name (see `xenograft ls`).",
+        autocompletion=complete_study,
+    ),
 ]
 
 _SELECTION: dict[str, tuple[Any, Any]] = {
@@ -32,6 +38,7 @@ _SELECTION: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 metavar="FACTOR=LEVEL[,LEVEL]",
                 help="Keep only these levels of a factor, or of 'experiment'. Repeatable.",
+                autocompletion=complete_only,
             ),
         ],
         None,
@@ -73,6 +80,7 @@ _SELECTION: dict[str, tuple[Any, Any]] = {
                 metavar="KEY=VALUE",
                 help="Fix a config key of every cell that has it, e.g. optimizer.lr=1e-3. "
                 "Repeatable.",
+                autocompletion=complete_set,
             ),
         ],
         None,

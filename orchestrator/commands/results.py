@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import Json, StudyName, given_again, with_settings
-from orchestrator.console import OUT, print_json, print_next
+from orchestrator.console import ERR, OUT, print_json, print_next
 from orchestrator.settings import Resolved
 from trainables.errors import ResourceError, TrackingError
 
@@ -34,13 +34,15 @@ def report(
     from search_spaces.registry import load_study
 
     spec = load_study(study)
-    results = load_study_results(resolved.settings.tracking_uri, spec.name)
+    with ERR.status("reading the tracking store"):
+        results = load_study_results(resolved.settings.tracking_uri, spec.name)
     if as_json:
         print_json(to_json(results, spec))
         return
     print_tables(results, spec, OUT)
     folder = out or study_folder(resolved.settings, spec.name) / "report"
-    page, *others = build_report(results, spec, folder)
+    with ERR.status("drawing tables and figures"):
+        page, *others = build_report(results, spec, folder)
     line = f"wrote {page} and {len(others)} tables and figures beside it"
     OUT.print(line, markup=False, soft_wrap=True)
     print_next(f"open the page, or xenograft ui{given_again(resolved)}")

@@ -16,6 +16,7 @@ from orchestrator.commands.options import (
     with_settings,
 )
 from orchestrator.console import (
+    ERR,
     OUT,
     print_error,
     print_json,
@@ -40,8 +41,9 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
     """
     from orchestrator.estimate import estimate
 
-    planned = make_plan(selection, resolved.settings.locations)
-    cost = estimate(planned, resolved.settings)
+    with ERR.status("planning"):
+        planned = make_plan(selection, resolved.settings.locations)
+        cost = estimate(planned, resolved.settings)
     if as_json:
         print_json({**_plan_json(planned), "estimate": cost.to_json()})
     else:
@@ -92,7 +94,8 @@ def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
     from orchestrator.tracking.store import hide_password
 
     settings, where = resolved.settings, given_again(resolved)
-    planned = make_plan(selection, settings.locations, fetch=True)
+    with ERR.status("planning"):
+        planned = make_plan(selection, settings.locations, fetch=True)
     print_left_out(planned.skipped)
     outcome = run_plan(planned, settings, OUT)
     name = selection.study

@@ -146,8 +146,10 @@ def test_a_trainable_of_a_missing_module_is_one_message() -> None:
 
 @pytest.mark.usefixtures("moles")
 def test_a_users_set_is_prepared_examined_and_opened(locations: Locations) -> None:
-    problems = doctor("my_cards.moles", locations, full=True)
+    done: list[tuple[int, int]] = []
+    problems = doctor("my_cards.moles", locations, True, lambda *counts: done.append(counts))
     assert [problem for problem in problems if problem.severity == "error"] == []
+    assert done == [(n + 1, len(SPLITS)) for n in range(len(SPLITS))]
     train = load_split(DataRef(name="my_cards.moles"), "train", locations)
     assert train.labels.tolist() in ([0, 1], [1, 0])
     assert train.digest == data_status("my_cards.moles", locations).digest

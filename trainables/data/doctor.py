@@ -13,7 +13,7 @@ from trainables.data.knobo_cards import KNOBO_CARDS
 from trainables.data.knobo_knowledge_checks import knowledge_problems
 from trainables.data.manifest_checks import manifest_problems
 from trainables.data.pooled_source import PooledSource
-from trainables.data.prepare import count_differences
+from trainables.data.prepare import Progress, count_differences
 from trainables.data.prepared import PreparedSource
 from trainables.data.problem import Problem, duplicates, label_fault
 from trainables.errors import DatasetError
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["Problem", "doctor"]
 
 
-def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]:
+def doctor(
+    name: str, locations: Locations, full: bool = False, progress: Progress | None = None
+) -> list[Problem]:
     """Check a data set: files, contents, labels, counts, and leaks between splits.
 
     Args:
         full: decode and hash every file; otherwise read every header and a sample of contents.
             Sets kept in arrays are small and always read whole.
+        progress: told how many files of how many are examined.
 
     Raises:
         SelectionError: there is no such data set.
@@ -44,10 +47,10 @@ def doctor(name: str, locations: Locations, full: bool = False) -> list[Problem]
             return [
                 found
                 for member in source.members.values()
-                for found in doctor(member, locations, full)
+                for found in doctor(member, locations, full, progress)
             ]
         if isinstance(source, PreparedSource):
-            problems = list(manifest_problems(status.card, source, locations, full))
+            problems = list(manifest_problems(status.card, source, locations, full, progress))
             if status.card in KNOBO_CARDS:
                 problems += knowledge_problems(status.card, locations)
             return problems

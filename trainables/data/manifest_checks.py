@@ -19,7 +19,7 @@ from trainables.data.manifest import (
     read_manifest,
     read_prepared,
 )
-from trainables.data.prepare import count_differences
+from trainables.data.prepare import Progress, count_differences
 from trainables.data.prepared import PreparedSource
 from trainables.data.problem import Problem, duplicates, label_fault
 from trainables.data.structure_checks import structure_problems
@@ -38,7 +38,11 @@ _Check = Callable[[Row, bool], tuple[str, list[_Fault]]]
 
 
 def manifest_problems(
-    card: DataCard, source: PreparedSource, locations: Locations, full: bool
+    card: DataCard,
+    source: PreparedSource,
+    locations: Locations,
+    full: bool,
+    progress: Progress | None = None,
 ) -> Iterator[Problem]:
     """Yield what is wrong with a prepared set.
 
@@ -67,7 +71,7 @@ def manifest_problems(
     check = partial(
         _check_file, prepared.source, mend=source.mend, structure=bool(card.prompt_types)
     )
-    yield from _file_problems(card, check, rows, full)
+    yield from _file_problems(card, check, _step(rows, full), rows, progress)
     if card.prompt_types:
         yield from structure_problems(card, prepared.source, rows[:: _step(rows, full)])
 
@@ -117,12 +121,16 @@ def _expected(leak: Problem, overlap: str) -> Problem:
     return replace(leak, severity="warning", what=f"{leak.what}; {overlap}")
 
 
-def _file_problems(card: DataCard, check: _Check, rows: list[Row], full: bool) -> Iterator[Problem]:
-    step = _step(rows, full)
+def _file_problems(
+    card: DataCard, check: _Check, step: int, rows: list[Row], progress: Progress | None
+) -> Iterator[Problem]:
     modes: dict[str, list[str]] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         thorough = [number % step == 0 for number in range(len(rows))]
-        for row, (mode, faults) in zip(rows, pool.map(check, rows, thorough), strict=True):
+        found = zip(rows, pool.map(check, rows, thorough), strict=True)
+        for done, (row, (mode, faults)) in enumerate(found, start=1):
+            if progress:
+                progress(done, len(rows))
             for severity, what in faults:
                 yield Problem(severity=severity, where=row.path, what=what)
             if mode and mode not in _MODES[card.channels]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trainables.context import Locations
 
 Progress = Callable[[int, int], None]
-"""Called with (pictures hashed, pictures in all)."""
+"""Called with (pictures done, pictures in all)."""
 
 # Hashing releases the interpreter lock and mostly waits for the disk.
 _THREADS = 8
