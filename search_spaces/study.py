@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.compare import Compare
 from search_spaces.derived import Derived
 from search_spaces.figures import (
     DerivedBars,
@@ -180,6 +181,7 @@ class Experiment:
         published: levels in factor order -> the paper's number.
         columns: names of the factors printed across the top; the others are rows.
         figures: what the report draws below the table.
+        compare: levels that the report holds against each other, pair by pair.
     """
 
     name: str
@@ -190,6 +192,7 @@ class Experiment:
     budget: Budget = field(default_factory=Budget)
     columns: tuple[str, ...] = ()
     figures: tuple[ExperimentFigure, ...] = ()
+    compare: Compare | None = None
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.factors]
@@ -207,6 +210,8 @@ class Experiment:
                     f"experiment '{self.name}': published {levels} is not in the grid"
                 )
         check_experiment_figures(self.name, self.figures, names)
+        if self.compare is not None:
+            self.compare.check(self.name, names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from orchestrator.report.cell_figures import CellFigure, cell_figures
@@ -14,9 +14,11 @@ from orchestrator.report.html import PageContent, gallery_page, report_page
 from orchestrator.report.latex import table_latex
 from orchestrator.report.logged_jobs import logged_jobs
 from orchestrator.report.page_figure import PageFigure
+from orchestrator.report.pair_figure import pairs_csv
+from orchestrator.report.pairs import Pair, compare_pairs
 from orchestrator.report.results import StudyResults
 from orchestrator.report.selection_tables import selection_csv, selection_tables
-from orchestrator.report.study_figures import study_figures
+from orchestrator.report.study_figures import Drawn, study_figures
 from orchestrator.report.table import Table
 from orchestrator.report.tables import build_tables
 from search_spaces.study import Study
@@ -30,7 +32,7 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
     """Write ``report.html``, ``results.csv``, ``tables/*.tex`` and ``figures/*`` into a folder.
 
     Where runs left logs for it, ``model_selection.csv`` too; where they left pictures,
-    ``galleries/*``.
+    ``galleries/*``; where the study compares levels, ``comparisons.csv``.
 
     Returns:
         The files written, the page first.
@@ -48,7 +50,11 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
 def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     tables = build_tables(results, study)
     files = {f"tables/{file_name(t.name)}.tex": table_latex(t) for t in tables}
-    of_study = _study_figures(results, study, tables, files)
+    pairs = _compared(results, study, tables)
+    if pairs:
+        files["comparisons.csv"] = pairs_csv(pairs)
+    by_name = {experiment: found for (experiment, _), found in pairs.items()}
+    of_study = _study_figures(study_figures(results, study, tables, by_name), files)
     of_cells = _cell_figures(results, folder, files)
     selection = selection_tables(logged_jobs(results, study))
     if selection:
@@ -69,12 +75,22 @@ def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
     return [folder / name for name in written]
 
 
-def _study_figures(
-    results: StudyResults, study: Study, tables: Sequence[Table], files: dict[str, str]
-) -> dict[str, list[PageFigure]]:
-    """Draw what the study declares, into ``files`` and by the experiment it belongs to."""
+def _compared(
+    results: StudyResults, study: Study, tables: Sequence[Table]
+) -> dict[tuple[str, str], list[Pair]]:
+    """Return the pairs of levels of every experiment that asks for them, by it and the factor."""
+    declared = {e.name: e.compare for e in study.experiments if e.compare is not None}
+    return {
+        (table.name, declared[table.name].levels): pairs
+        for table in tables
+        if table.name in declared and (pairs := compare_pairs(results, table, declared[table.name]))
+    }
+
+
+def _study_figures(figures: Iterable[Drawn], files: dict[str, str]) -> dict[str, list[PageFigure]]:
+    """Write what the study declares into ``files`` and by the experiment it belongs to."""
     shown: dict[str, list[PageFigure]] = {}
-    for drawn in study_figures(results, study, tables):
+    for drawn in figures:
         text = svg(drawn.figure)
         name = "-".join(filter(None, [drawn.of, drawn.name]))
         file = f"figures/{file_name(name)}.svg"

@@ -15,6 +15,8 @@ from orchestrator.report.figure_style import SMALL, in_style
 from orchestrator.report.gain_scatter import draw_scatter, scatter
 from orchestrator.report.heat_maps import draw_matrices, matrix_panels
 from orchestrator.report.layer_curves import layer_panels
+from orchestrator.report.pair_figure import draw_pairs, pair_words
+from orchestrator.report.pairs import Pair
 from orchestrator.report.results import StudyResults
 from orchestrator.report.table import LEGEND, Entry, Table, shared_labels
 from search_spaces.figures import (
@@ -50,8 +52,16 @@ class Drawn:
     figure: Figure
 
 
-def study_figures(results: StudyResults, study: Study, tables: Sequence[Table]) -> Iterator[Drawn]:
+def study_figures(
+    results: StudyResults,
+    study: Study,
+    tables: Sequence[Table],
+    pairs: Mapping[str, Sequence[Pair]],
+) -> Iterator[Drawn]:
     """Draw the figures of experiments, then those of the study; what has no number is left out.
+
+    Args:
+        pairs: experiment -> its levels that were compared.
 
     Raises:
         TrackingError: an artifact of a trial cannot be read.
@@ -63,11 +73,34 @@ def study_figures(results: StudyResults, study: Study, tables: Sequence[Table]) 
             for figure in experiment.figures:
                 for page in pages(experiment.factors, figure.factors, figure.panels):
                     yield from _page(figure, experiment, page, results, table)
+            if pairs.get(experiment.name):
+                yield _pairs(experiment, table, pairs[experiment.name])
     for declared in study.figures:
         if isinstance(declared, GainScatter):
             yield _scatter(declared, study, by_name)
         elif declared.table in by_name:
             yield _bars(declared, study, by_name[declared.table])
+
+
+def _pairs(experiment: Experiment, table: Table, pairs: Sequence[Pair]) -> Drawn:
+    assert experiment.compare is not None  # it has pairs
+    compare = experiment.compare
+    (factor,) = (f for f in experiment.factors if f.name == compare.levels)
+    named = {pair.first for pair in pairs} | {pair.second for pair in pairs}
+    labels = shared_labels(
+        cell
+        for entry in table.entries
+        if entry.statistic is not None and entry.levels[factor.name] in named
+        for cell in entry.cells
+    )
+    return Drawn(
+        of=experiment.name,
+        name="pairs",
+        title=f"{experiment.title}: {factor.name} by {factor.name}",
+        words=pair_words(pairs, compare.over),
+        labels=labels,
+        figure=_stamp(in_style(lambda: draw_pairs(pairs, factor)), labels),
+    )
 
 
 def _page(

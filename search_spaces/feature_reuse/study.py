@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from search_spaces.compare import Compare
 from search_spaces.derived import Derived
 from search_spaces.feature_reuse import derived, recipes
 from search_spaces.feature_reuse.deviations import DEVIATIONS
@@ -35,6 +36,7 @@ STUDY = Study(
     experiments=(
         Experiment(
             name="main",
+            compare=Compare(levels="init", over="dataset"),
             title="Test metric by initialisation (kappa, ROC-AUC or macro recall)",
             factors=GRID,
             configure=recipes.fine_tuned,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from search_spaces.compare import Compare
 from search_spaces.derived import Derived
 from search_spaces.figures import DerivedBars, FactorCurves, HeatMaps, LayerCurves
 from search_spaces.foundation_medical import derived, recipes
@@ -31,6 +32,7 @@ STUDY = Study(
     experiments=(
         Experiment(
             name="grid",
+            compare=Compare(levels="backbone", over="dataset"),
             title="Test metric by backbone, head and training (kappa, ROC-AUC or macro recall)",
             factors=(BACKBONE, HEAD, TRAINING, DATASET, PROFILE),
             configure=recipes.grid,

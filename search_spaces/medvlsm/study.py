@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from search_spaces.compare import Compare
 from search_spaces.derived import Derived
 from search_spaces.figures import FactorCurves
 from search_spaces.medvlsm import derived, published, recipes
@@ -63,6 +64,7 @@ STUDY = Study(
         ),
         Experiment(
             name="finetune",
+            compare=Compare(levels="model", over="dataset"),
             title="Dice of models trained on one set with one type of prompt",
             factors=(TEXT_MODEL, DATASET, PROMPT),
             configure=recipes.fine_tuned,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from search_spaces.compare import Compare
 from search_spaces.figures import FactorCurves
 from search_spaces.study import Budget, Experiment, Study
 from search_spaces.why_lesion_clip import concepts, published, recipes, trained
@@ -49,6 +50,7 @@ STUDY = Study(
     experiments=(
         Experiment(
             name="methods",
+            compare=Compare(levels="method", over="dataset"),
             title="Accuracy in and out of the domain (Tables 1 and 12)",
             factors=(*PLACES, METHOD),
             configure=recipes.by_split(recipes.method),

@@ -44,7 +44,7 @@ def depth(model: str, level: str, init: str, *values: float) -> CellResult:
 
 
 def drawn(results: StudyResults, study: Study) -> list[Drawn]:
-    return list(study_figures(results, study, build_tables(results, study)))
+    return list(study_figures(results, study, build_tables(results, study), {}))
 
 
 # Layout

@@ -1,0 +1,188 @@
+"""Holds every pair of levels of a table against each other, corrected for how many there are."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from orchestrator.report.bootstrap import bootstrap_means, bootstrap_p
+from orchestrator.report.case_scores import case_scores
+from orchestrator.report.comparison import student
+from orchestrator.report.results import StudyResults
+from orchestrator.report.statistics import holm
+from orchestrator.report.table import Entry, Table
+from search_spaces.compare import Compare
+
+_LEAST_UNITS = 5
+"""Independent units from which their ranks are tested, instead of seeds or cases within them."""
+
+_Place = tuple[tuple[str, str], ...]
+"""Levels of every factor but the compared one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Two levels that were compared.
+
+    Args:
+        effect: mean difference, first minus second, over the units that have both.
+        units: how many these are.
+        p, p_holm: two-sided, as it is and corrected over all pairs; None where nothing can be
+            tested, for which ``kind`` has the reason.
+        kind: by what it was tested.
+    """
+
+    first: str
+    second: str
+    effect: float
+    units: int
+    p: float | None
+    kind: str
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shared:
+    """A place where both levels have a number; the weights of all places add up to 1."""
+
+    unit: str
+    weight: float
+    first: Entry
+    second: Entry
+
+    @property
+    def difference(self) -> float:
+        return _mean(self.first) - _mean(self.second)
+
+
+def compare_pairs(results: StudyResults, table: Table, compare: Compare) -> list[Pair]:
+    """Return all pairs of levels that share a unit, in the order of the table.
+
+    Five units or more: Wilcoxon's signed ranks over the units. Fewer: a paired bootstrap over test
+    cases, if all runs left scores of the same cases; otherwise Welch's t over seeds, which are not
+    paired, because each cell has its own.
+
+    Raises:
+        TrackingError: results per case are there and cannot be read.
+    """
+    places: dict[str, dict[_Place, Entry]] = {}
+    for entry in table.entries:
+        if entry.statistic is not None and math.isfinite(entry.statistic.mean):
+            rest = tuple(item for item in entry.levels.items() if item[0] != compare.levels)
+            places.setdefault(entry.levels[compare.levels], {})[rest] = entry
+    scores = _Scores(results)
+    found = [
+        _pair(names, shared, scores)
+        for names in itertools.combinations(places, 2)
+        if (shared := _shared(places[names[0]], places[names[1]], compare.over))
+    ]
+    corrected = iter(holm([pair.p for pair in found if pair.p is not None]))
+    return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in found]
+
+
+class _Scores:
+    """Scores per case of entries, averaged over replicates; each is read once."""
+
+    def __init__(self, results: StudyResults) -> None:
+        self._results = results
+        self.of = cache(self._read)
+
+    def _read(self, cell: str, metric: str) -> Mapping[str, float] | None:
+        (found,) = (c for c in self._results.cells if c.cell == cell)
+        runs = [case_scores(self._results, r, metric) for r in found.replicates]
+        every = [run for run in runs if run is not None]
+        if not every or len(every) < len(runs) or any(r.keys() != every[0].keys() for r in every):
+            return None
+        return {case: sum(run[case] for run in every) / len(every) for case in every[0]}
+
+
+def _shared(
+    first: Mapping[_Place, Entry], second: Mapping[_Place, Entry], over: str
+) -> list[_Shared]:
+    both = [place for place in first if place in second]
+    units = Counter(dict(place)[over] for place in both)
+    return [
+        _Shared(
+            unit=dict(place)[over],
+            weight=1 / (len(units) * units[dict(place)[over]]),
+            first=first[place],
+            second=second[place],
+        )
+        for place in both
+    ]
+
+
+def _pair(names: tuple[str, str], shared: Sequence[_Shared], scores: _Scores) -> Pair:
+    units: dict[str, float] = {}
+    for place in shared:
+        units[place.unit] = units.get(place.unit, 0.0) + place.weight * place.difference
+    p: float | None
+    if len(units) >= _LEAST_UNITS:
+        p, kind = _ranks(units.values()), f"Wilcoxon's signed ranks over {len(units)}"
+    else:
+        p, kind = _over_cases(names, shared, scores) or _over_seeds(shared)
+    return Pair(
+        first=names[0],
+        second=names[1],
+        effect=math.fsum(units.values()),
+        units=len(units),
+        p=p,
+        kind=kind,
+    )
+
+
+def _ranks(differences: Iterable[float]) -> float:
+    values = list(differences)
+    if not any(values):
+        return 1.0
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(values).pvalue)
+
+
+def _over_cases(
+    names: tuple[str, str], shared: Sequence[_Shared], scores: _Scores
+) -> tuple[float, str] | None:
+    """Return the p-value of a paired bootstrap; None where runs left other cases, or none."""
+    import numpy as np
+
+    parts = []
+    cases = 0
+    for n, place in enumerate(shared):
+        if place.first.cell is None or place.second.cell is None:
+            return None
+        a = scores.of(place.first.cell.cell, place.first.metric)
+        b = a and scores.of(place.second.cell.cell, place.second.metric)
+        if not a or not b or a.keys() != b.keys():
+            return None
+        differences = [a[case] - b[case] for case in a]
+        parts.append(place.weight * bootstrap_means(differences, f"{names} {n}"))
+        cases += len(a)
+    return bootstrap_p(np.sum(parts, axis=0), 0.0), f"paired bootstrap over {cases} test cases"
+
+
+def _over_seeds(shared: Sequence[_Shared]) -> tuple[float | None, str]:
+    variance = 0.0
+    spread = 0.0
+    for place in shared:
+        for entry in (place.first, place.second):
+            assert entry.statistic is not None  # it has a mean
+            if entry.statistic.se is None:
+                return None, "a cell has one seed, and no results per case"
+            part = (place.weight * entry.statistic.se) ** 2
+            variance += part
+            spread += part**2 / (entry.statistic.n - 1)
+    if not 0 < variance < math.inf:
+        return None, "all seeds are equal"
+    effect = math.fsum(place.weight * place.difference for place in shared)
+    found = student(effect, math.sqrt(variance), variance**2 / spread, "Welch's t over seeds")
+    return found.p, found.kind
+
+
+def _mean(entry: Entry) -> float:
+    assert entry.statistic is not None  # only such entries are compared
+    return entry.statistic.mean

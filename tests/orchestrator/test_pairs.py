@@ -1,0 +1,191 @@
+"""Pairs of levels held against each other, against scipy and a loop over resamples."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import report_cells as made
+from scipy import stats
+
+from orchestrator.report import build_report
+from orchestrator.report.pair_figure import draw_pairs, pair_words
+from orchestrator.report.pairs import Pair, compare_pairs
+from orchestrator.report.results import StudyResults
+from orchestrator.report.tables import build_tables
+from search_spaces.compare import Compare
+from search_spaces.study import Study
+from trainables.errors import ConfigError
+
+COMPARE = Compare(levels="method", over="set")
+RNG = np.random.default_rng(3)
+Values = Mapping[tuple[str, str], Sequence[float]]
+
+
+def study(methods: Sequence[str], sets: Sequence[str]) -> Study:
+    factors = {"method": methods, "set": sets}
+    return made.study(made.experiment("main", factors, compare=COMPARE))
+
+
+def results(values: Values, **more: Any) -> StudyResults:
+    cells = [
+        made.cell("main", {"method": method, "set": where}, made.accuracies(*numbers))
+        for (method, where), numbers in values.items()
+    ]
+    return dataclasses.replace(made.results(*cells), **more)
+
+
+def pairs(values: Values, **more: Any) -> list[Pair]:
+    methods, sets = (list(dict.fromkeys(key[k] for key in values)) for k in (0, 1))
+    found = results(values, **more)
+    (table,) = build_tables(found, study(methods, sets))
+    return compare_pairs(found, table, COMPARE)
+
+
+def over_sets(n: int) -> dict[tuple[str, str], list[float]]:
+    gain = {"a": 0.0, "b": 0.05, "c": 0.3}
+    return {
+        (method, f"s{k}"): list(gain[method] + 0.5 + RNG.normal(0, 0.05, size=2))
+        for method in gain
+        for k in range(n)
+    }
+
+
+def test_many_sets_are_compared_by_the_ranks_of_their_means() -> None:
+    values = over_sets(8)
+    found = pairs(values)
+    assert [(p.first, p.second) for p in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    for pair in found:
+        a, b = (
+            np.array([np.mean(values[name, f"s{k}"]) for k in range(8)])
+            for name in (pair.first, pair.second)
+        )
+        assert pair.effect == pytest.approx(np.mean(a - b))
+        assert pair.p == pytest.approx(stats.wilcoxon(a, b).pvalue)
+        assert (pair.units, pair.kind) == (8, "Wilcoxon's signed ranks over 8")
+    adjusted = [pair.p_holm for pair in found]
+    p = sorted(pair.p for pair in found if pair.p is not None)
+    assert min(a for a in adjusted if a is not None) == pytest.approx(3 * p[0])
+
+
+def test_methods_that_are_equal_everywhere_do_not_differ() -> None:
+    values = {(m, f"s{k}"): [0.1 * k, 0.1 * k + 0.1] for m in "ab" for k in range(6)}
+    (pair,) = pairs(values)
+    assert (pair.effect, pair.p) == (0.0, 1.0)
+
+
+def test_few_sets_are_compared_over_their_seeds_unpaired() -> None:
+    values = {("a", "s"): [0.7, 0.72, 0.75], ("b", "s"): [0.6, 0.66, 0.61, 0.63]}
+    (pair,) = pairs(values)
+    expected = stats.ttest_ind(values["a", "s"], values["b", "s"], equal_var=False)
+    assert pair.p == pytest.approx(expected.pvalue)
+    assert pair.kind == "Welch's t over seeds"
+
+
+def test_only_what_both_methods_have_is_compared() -> None:
+    values = {
+        ("a", "s"): [0.7, 0.8],
+        ("b", "s"): [0.6, 0.65],
+        ("a", "t"): [0.1, 0.2],
+        ("c", "u"): [0.5, 0.6],
+    }
+    (pair,) = pairs(values)
+    assert (pair.first, pair.second, pair.units) == ("a", "b", 1)
+    assert pair.effect == pytest.approx(0.75 - 0.625)
+
+
+def test_one_seed_without_cases_is_no_test() -> None:
+    (pair,) = pairs({("a", "s"): [0.7], ("b", "s"): [0.6]})
+    assert (pair.p, pair.p_holm) == (None, None)
+    assert pair.kind == "a cell has one seed, and no results per case"
+
+
+def test_other_factors_are_averaged_before_sets_are_compared() -> None:
+    """A set with two places counts as much as a set with one."""
+    experiment = made.experiment(
+        "main", {"method": "ab", "set": "st", "head": "xy"}, compare=COMPARE
+    )
+    numbers = {"asx": 0.9, "bsx": 0.5, "asy": 0.7, "bsy": 0.5, "atx": 0.6, "btx": 0.5}
+    cells = [
+        made.cell("main", dict(zip(("method", "set", "head"), key, strict=True)),
+                  made.accuracies(value, value + 0.02))
+        for key, value in numbers.items()
+    ]  # fmt: skip
+    found = made.results(*cells)
+    (table,) = build_tables(found, made.study(experiment))
+    (pair,) = compare_pairs(found, table, COMPARE)
+    assert pair.effect == pytest.approx(((0.4 + 0.2) / 2 + 0.1) / 2)
+
+
+def predictions(right: Sequence[bool]) -> pa.Table:
+    logits = [[0.0, 1.0] if r else [1.0, 0.0] for r in right]
+    ids = [str(k) for k in range(len(right))]
+    return pa.table(
+        {"domain": [""] * len(ids), "id": ids, "label": [1] * len(ids), "logits": logits}
+    )
+
+
+def test_cases_of_one_test_are_resampled_in_pairs() -> None:
+    a, b = [True, True, True, False, True], [True, False, False, False, True]
+    tables = {"method=a": predictions(a), "method=b": predictions(b)}
+
+    def read(run: str, name: str) -> pa.Table:
+        assert name == "predictions.parquet"
+        return tables[run.split("/")[1]]
+
+    (pair,) = pairs({("a", "s"): [0.8], ("b", "s"): [0.4]}, read_table=read)
+    gains = np.subtract(a, b, dtype=float)
+    every = [np.mean(x) for x in itertools.product(gains, repeat=5)]
+    assert pair.kind == "paired bootstrap over 5 test cases"
+    assert pair.p == pytest.approx(2 * np.mean(np.array(every) <= 0), rel=0.1)
+    tables["method=b"] = predictions([*b, False, False, True, False, False])
+    (pair,) = pairs({("a", "s"): [0.8], ("b", "s"): [0.3]}, read_table=read)
+    assert pair.p is None, "other test cases are no pairs"
+
+
+def test_the_matrix_says_both_directions_and_marks_what_holds() -> None:
+    found = pairs(over_sets(8))
+    factor = study("abc", ["s"]).experiments[0].factors[0]
+    figure = draw_pairs(found, factor)
+    shown = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    effect = found[0].effect
+    assert shown[1, 0].startswith(f"{effect:+.3f}\n")
+    assert shown[0, 1].startswith(f"{-effect:+.3f}\n")
+    assert len(shown) == 6
+    marked = sum(text.endswith("*") for text in shown.values())
+    assert marked == 2 * sum((p.p_holm or math.inf) <= 0.05 for p in found) > 0
+    assert "Holm over 3 pairs" in pair_words(found, "set")
+
+
+def test_the_report_has_the_matrix_and_every_pair(tmp_path: Path) -> None:
+    values = over_sets(5)
+    of = study("abc", [f"s{k}" for k in range(5)])
+    page, *others = build_report(results(values), of, tmp_path)
+    assert "method by method" in page.read_text()
+    assert tmp_path / "figures" / "main-pairs.svg" in others
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "comparisons.csv").read_text())))
+    assert [(x["experiment"], x["first"], x["second"]) for x in lines] == [
+        ("main", "a", "b"),
+        ("main", "a", "c"),
+        ("main", "b", "c"),
+    ]
+    assert all(0 < float(x["p"]) <= float(x["p_holm"]) <= 1 for x in lines)
+
+
+@pytest.mark.parametrize(
+    ("levels", "over", "message"), [("methd", "set", "method"), ("set", "set", "themselves")]
+)
+def test_what_cannot_be_compared_is_refused(levels: str, over: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        made.experiment(
+            "main", {"method": "ab", "set": "s"}, compare=Compare(levels=levels, over=over)
+        )
