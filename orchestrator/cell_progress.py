@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.events import EndEvent, EndState, FailureKind, Phase, StartEvent
+from orchestrator.events import GOES_ON, EndEvent, EndState, FailureKind, Phase, StartEvent
 from orchestrator.plan import PlannedCell
 from orchestrator.selection import SamplerName
 from trainables.config import canonical, digest, flatten, replace_path, seed_from
@@ -90,7 +90,7 @@ class CellProgress:
         self.blocked = ""
         """Why no further trial is handed out; the cell fails once those at work have ended."""
         self.input_trials: dict[str, tuple[str, ...]] = {}
-        self._failed_before: dict[str, Work] = {}
+        self._failed_before: dict[str, TrialRecord] = {}
         # Kept as counts, because the queue asks every cell each time it hands out a trial.
         self._searched = 0
         self._running: dict[Phase, int] = {"search": 0, "replicate": 0}
@@ -192,7 +192,8 @@ class CellProgress:
         if again is not None:
             again.work = work
             return
-        self.records[work.trial] = TrialRecord(work=work)
+        before = self._failed_before.pop(work.trial, None)
+        self.records[work.trial] = TrialRecord(work=work, values=before.values if before else {})
         self._running[work.phase] += 1
         self._searched += work.phase == "search"
         if work.phase == "search" and self._brackets is not None:
@@ -230,26 +231,27 @@ class CellProgress:
     def replay_start(self, event: StartEvent) -> None:
         """Take up a start from the ledger. The trial counts as interrupted until its end comes."""
         work = self._work(event.phase, event.index, event.params, event.trial)
-        self._failed_before.pop(event.trial, None)
         self._take_up(replace(work, attempt=event.attempt, micro_batches=event.micro_batches))
 
     def replay_end(self, event: EndEvent) -> None:
         """Take up an end from the ledger; failures that may not recur are forgotten."""
         self.ended(event.trial, event.state)
         if event.state == "failed" and event.failure != "nan":
-            work = self.records.pop(event.trial).work
-            self._searched -= work.phase == "search"
+            record = self.records.pop(event.trial)
+            self._searched -= record.work.phase == "search"
             # The next run may have more memory: how far batches were split is forgotten too.
-            self._failed_before[work.trial] = replace(work, after=event.failure, micro_batches=1)
+            work = replace(record.work, after=event.failure, micro_batches=1)
+            values = record.values if event.failure in GOES_ON else {}
+            self._failed_before[work.trial] = TrialRecord(work=work, values=values)
 
     def replay_done(self) -> None:
         """Queue what was interrupted, to go on from its checkpoint, and what failed in a search.
 
         A failed replicate is missed by the count of replicates, and needs no queue.
         """
-        for work in self._failed_before.values():
-            if work.phase == "search":
-                self._take_up(work)
+        for failed in list(self._failed_before.values()):
+            if failed.work.phase == "search":
+                self._take_up(failed.work)
         self.interrupted = [record for record in self.records.values() if record.running]
 
     # Inside
@@ -259,6 +261,8 @@ class CellProgress:
         self.started(work)
         if not known and work.phase == "search" and self._search is not None:
             self._search.adopt(work.trial, work.params)
+            for step, value in self.records[work.trial].values.items():
+                self._search.report(work.trial, step, value)
 
     def _next_search(self, index: int) -> Work | None:
         assert self._search is not None
@@ -274,7 +278,7 @@ class CellProgress:
             work = self._replicate(chosen, index)
             if work.trial not in self.records:
                 failed = self._failed_before.get(work.trial)
-                return work if failed is None else self._again(failed)
+                return work if failed is None else self._again(failed.work)
         return None
 
     def _again(self, before: Work) -> Work:

@@ -17,6 +17,9 @@ Phase = Literal["search", "replicate"]
 EndState = Literal["complete", "pruned", "failed"]
 FailureKind = Literal["bug", "nan", "out_of_memory", "data", "infrastructure", "hung"]
 
+GOES_ON: frozenset[FailureKind] = frozenset({"out_of_memory", "data", "infrastructure", "hung"})
+"""A trial that failed of these may be tried again, and then goes on from its checkpoint."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SessionEvent:

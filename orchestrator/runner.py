@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from orchestrator.events import EndEvent, Event
+from orchestrator.events import GOES_ON, EndEvent, Event
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
@@ -142,8 +142,9 @@ def _on_event(event: Event, folder: Path, tracker: Tracker, ended: list[str]) ->
     tracker.wake()
     if isinstance(event, EndEvent):
         ended.append(event.trial)
-        # An ended trial is never resumed; its artifacts stay.
-        shutil.rmtree(folder / "trials" / event.trial / "checkpoints", ignore_errors=True)
+        if event.failure not in GOES_ON:
+            # Such a trial is never resumed; its artifacts stay.
+            shutil.rmtree(folder / "trials" / event.trial / "checkpoints", ignore_errors=True)
         shutil.rmtree(folder / "train" / event.trial, ignore_errors=True)
 
 

@@ -6,6 +6,7 @@ serves the next trial; only the death of a worker reaches Tune as an error, whic
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -21,6 +22,8 @@ from orchestrator.heartbeat import Heartbeat
 from orchestrator.messages import Failure, Final, Message, Report, pack, unpack_work
 from trainables.context import Context, Locations, NonFiniteLossError
 from trainables.errors import DatasetError, ResourceError, StorageError, XenograftError
+
+_STORAGE_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +182,6 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         # What the process's trial before this one held, which may have died of too much.
         gc.collect()
         torch.cuda.empty_cache()
-        if environment.gpus_per_worker < 1:
-            # Ray only counts shares: nothing else keeps a trial from its neighbours' memory.
-            torch.cuda.set_per_process_memory_fraction(environment.gpus_per_worker)
     trials = environment.folder / "trials"
     return Context(
         trial_id=work.trial,
@@ -206,7 +206,7 @@ def classify_failure(error: Exception) -> Failure:
         kind = "nan"
     elif isinstance(error, DatasetError):
         kind = "data"
-    elif isinstance(error, StorageError):
+    elif isinstance(error, StorageError) or _is_storage_fault(error):
         kind = "infrastructure"
     elif _is_out_of_memory(error):
         kind = "out_of_memory"
@@ -222,3 +222,12 @@ def _is_out_of_memory(error: Exception) -> bool:
     # Allocators of CPUs and of libraries on GPUs have no error of their own.
     signs = ("can't allocate memory", "CUDA out of memory", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
+def _is_storage_fault(error: BaseException | None) -> bool:
+    """Return whether an error is of a disk that is full, gone or failing, or came of such a one."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _STORAGE_FAULTS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

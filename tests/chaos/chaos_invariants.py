@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from chaos_driver import Arena
+from optuna.trial import TrialState
 
 from orchestrator.events import CellEndEvent, EndEvent, SessionEvent, StartEvent
 from orchestrator.ledger import Ledger
@@ -122,8 +123,9 @@ def _optuna(arena: Arena) -> tuple[int, int]:
         if progress._search is None:
             continue
         trials = progress._search.study.get_trials(deepcopy=False)
-        asked = Counter(tuple(sorted(trial.params.items())) for trial in trials)
-        duplicates += len(trials) - len(asked)
+        # A config whose trial failed is there once more if it was tried again.
+        kept = [trial for trial in trials if trial.state != TrialState.FAIL]
+        duplicates += len(kept) - len({tuple(sorted(t.params.items())) for t in kept})
         still_open += sum(not trial.state.is_finished() for trial in trials)
     return duplicates, still_open
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,24 @@ def test_a_replicate_that_failed_is_tried_again_as_another_attempt_of_it(
     assert (again.trial, again.attempt, again.after) == (first.trial, 1, "infrastructure")
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [("infrastructure", 0.9), ("bug", 0.2)], ids=["goes_on", "begins_anew"]
+)
+def test_what_a_trial_reported_before_it_failed_counts_if_it_goes_on_from_there(
+    tmp_path: Path, locations: Locations, kind: Any, value: float
+) -> None:
+    plan = toy_plan(locations, only={**MAIN, "name": ("a",)})
+    queue = open_queue(plan, tmp_path)
+    first = _next(queue)
+    queue.on_report(first.trial, 1, {"val/score": 0.9})
+    queue.on_failure(first.trial, kind, "not now")
+    again = open_queue(plan, tmp_path)
+    assert _next(again).trial == first.trial
+    again.on_report(first.trial, 2, {"val/score": 0.2})
+    again.on_complete(first.trial, {}, None)
+    assert _events(again, EndEvent)[-1].value == value
+
+
 @pytest.mark.parametrize(("note", "kind"), [("", "infrastructure"), ("stack", "hung")])
 def test_a_lost_worker_that_tune_starts_again_is_an_attempt_of_its_own(
     tmp_path: Path, locations: Locations, note: str, kind: str
@@ -182,6 +201,7 @@ def test_a_lost_worker_that_tune_starts_again_is_an_attempt_of_its_own(
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "out_of_memory"),
         (StorageError("the disk is full"), "infrastructure"),
+        (OSError(errno.ENOSPC, "No space left on device"), "infrastructure"),
         (DatasetError("7.png is truncated"), "data"),
         (RuntimeError("shapes differ"), "bug"),
     ],
