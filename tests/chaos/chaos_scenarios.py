@@ -216,7 +216,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "DDP rank killed": Scenario(disturb=_kill_rank, kinds=("infrastructure",)),
     "disk full": Scenario(disturb=_disk_full),
-    "raylet of a node killed": Scenario(disturb=_lose_node, kinds=("infrastructure",)),
+    "node killed, raylet and all": Scenario(disturb=_lose_node, kinds=("infrastructure",)),
     "Postgres restarted": Scenario(disturb=_postgres_restarts),
 }
 

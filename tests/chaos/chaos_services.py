@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 from chaos_driver import Arena
 
 
@@ -104,8 +103,13 @@ signal.pause()
         self._raylets = [int(pid) for pid in pids]
 
     def lose_a_node(self) -> None:
-        """Kill -9 the raylet of a random node."""
-        os.kill(self._arena.random.choice(self._raylets), signal.SIGKILL)
+        """Kill -9 the raylet of a random node and its workers, as a power cut would.
+
+        Workers whose raylet alone is killed go on for many seconds.
+        """
+        raylet = psutil.Process(self._arena.random.choice(self._raylets))
+        for process in (raylet, *raylet.children(recursive=True)):
+            process.kill()
         self._arena.faults += 1
 
     def close(self) -> None:
