@@ -29,6 +29,7 @@ from orchestrator.report.results import CellResult, StudyResults
 from orchestrator.report.study_figures import Drawn, study_figures
 from orchestrator.report.tables import build_tables
 from orchestrator.tracking.shipper import Shipper
+from orchestrator.tracking.store import connect
 from search_spaces.derived import Derived, Values
 from search_spaces.figures import FactorCurves, GainScatter, HeatMaps, LayerCurves
 from search_spaces.study import Experiment, Factor, Study
@@ -397,7 +398,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     folder = tmp_path_factory.mktemp("stored")
     (folder / "made" / "artifacts").mkdir(parents=True)
     (folder / "made" / "artifacts" / "sim.json").write_text(json.dumps(artifact([[1.0]])))
-    (folder / "made" / "artifacts" / "torn.json").write_text("{")
     events = [session(study="made"), cell("c", [place("sim", {"model": "vit"})])]
     events += trial("c", 0, phase="replicate", t=T0 + 10, artifacts="artifacts")
     events.append(
@@ -410,7 +410,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     )
     while shipper.ship():
         pass
-    return load_study_results(uri, "made")
+    results = load_study_results(uri, "made")
+    # Tracking refuses damaged files, so it came there otherwise.
+    connect(uri).log_text(results.cells[0].replicates[0].run_id, "{", "torn.json")
+    return results
 
 
 def test_artifacts_come_from_the_store(stored: StudyResults) -> None:
