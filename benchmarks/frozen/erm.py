@@ -26,7 +26,7 @@ from trainables.features import frozen_features
 from trainables.generalisation.domain_batches import by_domain, step_indices
 from trainables.generalisation.evaluation import Evaluation
 from trainables.generalisation.method import Method
-from trainables.generalisation.splits import Domains, open_domains
+from trainables.generalisation.splits import DomainParts, Domains, open_domains
 from trainables.generalisation.training import Batches, StepsConfig, StepTraining, fit_steps
 from trainables.models.card import IMAGENET_MEAN, IMAGENET_STD
 from trainables.models.heads import LinearHead
@@ -36,31 +36,45 @@ Stops = Callable[[int, float], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
-    """The domains a cell trains on, as features with the mean 0 and the sd 1 of their in parts."""
+class Examples:
+    """Features and what they are of."""
 
-    domains: Domains
     feats_nd: Tensor
     labels: Tensor
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The domains a cell trains on, as features with the mean 0 and the sd 1 of their in parts.
+
+    Args:
+        held_out: all pictures of the domains that it does not train on.
+    """
+
+    domains: Domains
+    feats_nd: Tensor
+    labels: Tensor
+    held_out: Examples
+
+    def out_part(self, part: DomainParts) -> Examples:
+        """Return what validates of a domain."""
+        return Examples(feats_nd=self.feats_nd[part.outside], labels=self.labels[part.outside])
+
+
 def open_sources(config: generalise.Config, locations: Locations) -> Sources:
-    """Compute the features of a config's source domains, or take them from the store."""
-    assert config.image_size_px is not None
-    with tempfile.TemporaryDirectory() as folder:
-        context = Context(trial_id="features", seed=0, folder=Path(folder), locations=locations)
-        domains = open_domains(config.data, config.source_domains, config.holdout_fraction, context)
-        transform = EvalTransform(
-            size_px=config.image_size_px,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
-            interpolation="bilinear",
-        )
-        feats_nd = frozen_features(config.method.backbone, domains.images, transform, context)
+    """Compute the features of a config's domains, or take them from the store."""
+    domains, feats_nd = _features(config, config.source_domains, locations)
+    tested, tested_nd = _features(config, config.test_domains, locations)
+    inside_nd = torch.cat([feats_nd[part.inside] for part in domains.parts])
+    # A channel of zeros stays one.
+    mean_d, sd_d = inside_nd.mean(dim=0), inside_nd.std(dim=0).clamp_min(1e-6)
     return Sources(
         domains=domains,
-        feats_nd=_standardised(feats_nd, domains),
+        feats_nd=(feats_nd - mean_d) / sd_d,
         labels=torch.from_numpy(domains.images.labels),
+        held_out=Examples(
+            feats_nd=(tested_nd - mean_d) / sd_d, labels=torch.from_numpy(tested.images.labels)
+        ),
     )
 
 
@@ -84,10 +98,20 @@ def train(config: generalise.Config, seed: int, sources: Sources, stops: Stops) 
         fit_steps(*_problem(config, sources, context), _steps(config), context)
 
 
-def _standardised(feats_nd: Tensor, domains: Domains) -> Tensor:
-    inside_nd = torch.cat([feats_nd[part.inside] for part in domains.parts])
-    # A channel of zeros stays one.
-    return (feats_nd - inside_nd.mean(dim=0)) / inside_nd.std(dim=0).clamp_min(1e-6)
+def _features(
+    config: generalise.Config, names: Sequence[str], locations: Locations
+) -> tuple[Domains, Tensor]:
+    assert config.image_size_px is not None
+    transform = EvalTransform(
+        size_px=config.image_size_px,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        interpolation="bilinear",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(trial_id="features", seed=0, folder=Path(folder), locations=locations)
+        domains = open_domains(config.data, names, config.holdout_fraction, context)
+        return domains, frozen_features(config.method.backbone, domains.images, transform, context)
 
 
 class _Head(Method):
