@@ -62,4 +62,4 @@ def test_the_commands_of_the_tutorial_work_as_written(tmp_path: Path) -> None:
     assert len(rows) == 2
     assert {row["n"] for row in rows} == {"2"}
     # Round and ragged outlines differ so much that even these features tell them apart.
-    assert all(float(row["value"]) > 0.7 for row in rows)
+    assert all(float(row["mean"]) > 0.7 for row in rows)
