@@ -29,7 +29,8 @@ class _Imports(TyperGroup):
 
     def _refuse_mistyped(self, word: str) -> None:
         near = difflib.get_close_matches(word, self.commands, n=1)
-        if near and not Path(word).exists():
+        # 'params.json' is near 'params', and is a file that is not there.
+        if near and not Path(word).suffix and not Path(word).exists():
             raise ConfigError(
                 f"import {word}: there is no such file. Did you mean 'import {near[0]}'?"
             )
