@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import report_cells as made
 from fake_events import T0, cell, new_store, place, session, trial, write
@@ -398,6 +400,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     folder = tmp_path_factory.mktemp("stored")
     (folder / "made" / "artifacts").mkdir(parents=True)
     (folder / "made" / "artifacts" / "sim.json").write_text(json.dumps(artifact([[1.0]])))
+    table = pa.table({"id": ["a", "b"], "score": [0.5, 1.0]})
+    pq.write_table(table, folder / "made" / "artifacts" / "cases.parquet")
     events = [session(study="made"), cell("c", [place("sim", {"model": "vit"})])]
     events += trial("c", 0, phase="replicate", t=T0 + 10, artifacts="artifacts")
     events.append(
@@ -412,7 +416,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
         pass
     results = load_study_results(uri, "made")
     # Tracking refuses damaged files, so it came there otherwise.
-    connect(uri).log_text(results.cells[0].replicates[0].run_id, "{", "torn.json")
+    for name in ("torn.json", "torn.parquet"):
+        connect(uri).log_text(results.cells[0].replicates[0].run_id, "{", name)
     return results
 
 
@@ -426,3 +431,11 @@ def test_an_artifact_that_is_not_json_is_named(stored: StudyResults) -> None:
     run = stored.cells[0].replicates[0].run_id
     with pytest.raises(TrackingError, match=rf"torn\.json of run {run}"):
         stored.read_json(run, "torn.json")
+
+
+def test_tables_come_from_the_store(stored: StudyResults) -> None:
+    run = stored.cells[0].replicates[0].run_id
+    assert stored.read_table(run, "cases.parquet")["score"].to_pylist() == [0.5, 1.0]
+    assert stored.read_table(run, "none.parquet") is None
+    with pytest.raises(TrackingError, match=rf"torn\.parquet of run {run}"):
+        stored.read_table(run, "torn.parquet")
