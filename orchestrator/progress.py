@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cell_progress import CellProgress
-from orchestrator.events import CellEndEvent, EndEvent, Event
+from orchestrator.events import CellEndEvent, EndEvent, Event, FailureKind, StartEvent
 from orchestrator.queue import StudyQueue
 
 _RECENT = 8
@@ -69,6 +69,8 @@ class ProgressView:
             self._ends[event.state] += 1
             if event.state == "failed":
                 self._print_failure(event)
+        elif isinstance(event, StartEvent) and event.after is not None:
+            self._print_retry(event, event.after)
         elif isinstance(event, CellEndEvent) and not self._console.is_terminal:
             self._print_line(event)
 
@@ -78,6 +80,13 @@ class ProgressView:
         work = self._queue.record(event.trial).work
         text = f" {work.cell_label} {work.label} ({event.failure}): {lines[-1]}"
         self._console.print(Text("failed", style="red") + Text(text), soft_wrap=True)
+
+    def _print_retry(self, event: StartEvent, after: FailureKind) -> None:
+        work = self._queue.record(event.trial).work
+        text = f" {work.cell_label} {work.label} after {after}"
+        if event.micro_batches > 1:
+            text += f", each batch in {event.micro_batches} parts"
+        self._console.print(Text("again", style="yellow") + Text(text), soft_wrap=True)
 
     def _print_line(self, event: CellEndEvent) -> None:
         done, cells = self._queue.ended_cells, len(self._queue.cells)

@@ -51,6 +51,7 @@ class Arena:
     faults: int = 0
     sessions: int = 0
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    at_end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def storage(self) -> Path:
@@ -213,3 +214,4 @@ class Arena:
         for pid, _ in self._marked():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self.at_end.close()

@@ -138,7 +138,7 @@ def _tracking_dies(arena: Arena) -> str:
 
 
 def _postgres_restarts(arena: Arena) -> str:
-    postgres = Postgres(arena.folder)
+    postgres = Postgres(arena)
     server = MlflowServer(arena, postgres.uri)
     server.up()
     arena.options += ("--tracking-uri", server.uri)

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import psutil
 from chaos_driver import Arena
@@ -42,6 +41,8 @@ class MlflowServer:
         command += ["--artifacts-destination", str(self._arena.folder / "artifacts")]
         self._process = self._arena.help(command)
         self._arena.until(self._answers, "the MLflow server")
+        if self._process.poll() is not None:
+            raise AssertionError(f"the MLflow server ended:\n{self._arena.said()}")
 
     def down(self) -> None:
         """Kill it."""
@@ -49,6 +50,10 @@ class MlflowServer:
         self._arena.stop(self._process)
 
     def _answers(self) -> bool:
+        """Return whether it answers, or has ended."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            return True
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=5):
                 return True
@@ -59,12 +64,14 @@ class MlflowServer:
 class Postgres:
     """A Postgres server that can be stopped the hard way, as a power cut would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, arena: Arena) -> None:
         import pgserver
 
-        self._data = folder / "postgres"
+        self._data = arena.folder / "postgres"
         self._server = pgserver.get_server(self._data, cleanup_mode="stop")
-        self.uri = self._server.get_uri()
+        # The driver that is installed, which is not the one that this scheme stands for alone.
+        self.uri = self._server.get_uri().replace("postgresql:", "postgresql+psycopg2:", 1)
+        arena.at_end.callback(self._server.cleanup)
 
     def restart(self) -> None:
         """Let it drop everything at once and start again: it recovers from its log."""
@@ -72,10 +79,6 @@ class Postgres:
 
         command = ["-w", "-m", "immediate", "-l", str(self._server.log), "restart"]
         pg_ctl(command, pgdata=self._data, user=self._server.system_user)
-
-    def close(self) -> None:
-        """Stop it."""
-        self._server.cleanup()
 
 
 class RayCluster:
@@ -97,7 +100,7 @@ signal.pause()
         arena.environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         said = arena.folder / "cluster.txt"
         self._arena = arena
-        self._process = arena.help([sys.executable, "-c", self.SCRIPT, str(said)])
+        arena.help([sys.executable, "-c", self.SCRIPT, str(said)])
         arena.until(said.exists, "the Ray cluster")
         self.address, *pids = said.read_text().split()
         self._raylets = [int(pid) for pid in pids]
@@ -111,7 +114,3 @@ signal.pause()
         for process in (raylet, *raylet.children(recursive=True)):
             process.kill()
         self._arena.faults += 1
-
-    def close(self) -> None:
-        """Kill the cluster."""
-        self._arena.stop(self._process)

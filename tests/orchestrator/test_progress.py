@@ -44,6 +44,16 @@ def test_a_failure_is_shown_literally_whatever_it_says(
     assert f"failed main: a, score (+1 more) replicate-1 (bug): {last}\n" in text.getvalue()
 
 
+def test_a_trial_that_is_tried_again_says_after_what(tmp_path: Path, locations: Locations) -> None:
+    queue, _, text = _watched(tmp_path, locations, terminal=False)
+    work = queue.next_work()
+    assert work is not None
+    queue.on_failure(work.trial, "out_of_memory", "too much", splittable=True)
+    assert queue.next_work() is not None
+    said = "again main: a, score (+1 more) replicate-1 after out_of_memory, each batch in 2 parts\n"
+    assert text.getvalue() == said
+
+
 def test_the_panel_shows_cells_at_work(tmp_path: Path, locations: Locations) -> None:
     queue, view, _ = _watched(tmp_path, locations, terminal=True)
     work = queue.next_work()
