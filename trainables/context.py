@@ -141,6 +141,11 @@ class Context:
         from trainables.engine.checkpoint import load_newest_checkpoint
 
         found = load_newest_checkpoint(self.folder / "checkpoints")
+        if self.world_size > 1:
+            from torch import distributed
+
+            # A rank that came later would find what another one has written since.
+            distributed.barrier()
         if found is None:
             return None
         step, saved = found

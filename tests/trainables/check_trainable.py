@@ -64,8 +64,13 @@ def run_trial(
     seed: int = 1,
     final: bool = True,
     stop_at: int | None = None,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> Outcome:
-    """Run a trial, or go on with the one in the folder; ``stop_at`` ends it at a report."""
+    """Run a trial, or go on with the one in the folder; ``stop_at`` ends it at a report.
+
+    Of several ranks each calls this, in a process group of the caller's.
+    """
     outcome = Outcome()
 
     def send(step: int, metrics: Mapping[str, float]) -> None:
@@ -82,6 +87,8 @@ def run_trial(
         locations=locations,
         final=final,
         inputs={name: _left_by(config, seed, locations) for name, config in case.inputs.items()},
+        rank=rank,
+        world_size=world_size,
         send=send,
     )
     torch.rand(len(str(folder)))  # the global generator must not matter

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from haste import make_twins_hastily
 
 from trainables.context import Locations
-from trainables.models import segmenter_twin_recipe, twin_recipe
-from trainables.models.twin_recipe import TwinRecipe
 
 
 @pytest.fixture(scope="session")
@@ -26,14 +25,8 @@ def shared_locations(tmp_path_factory: pytest.TempPathFactory) -> Locations:
 @pytest.fixture(scope="session", autouse=True)
 def hasty_twins() -> Iterator[None]:
     """Pretrain twins for a moment only: tests do not ask how good they are."""
-    hasty = TwinRecipe(pictures=100, epochs=2, batch_size=20, lr=1e-3)
-    moment = segmenter_twin_recipe.Lesson(steps=2, lr=1e-3, batch_size=5)
-    lessons = segmenter_twin_recipe.Curriculum(
-        pictures=40, words=moment, places=moment, matching=moment, masks=moment
-    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(twin_recipe, "RECIPE", hasty)
-        patch.setattr(segmenter_twin_recipe, "CURRICULUM", lessons)
+        make_twins_hastily(patch)
         yield
 
 
