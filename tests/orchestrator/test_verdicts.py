@@ -15,6 +15,7 @@ import report_cells as made
 from scipy import stats
 
 from orchestrator.report.bootstrap import DRAWS, bootstrap_means, bootstrap_p
+from orchestrator.report.case_scores import case_scores
 from orchestrator.report.comparison import against_published, over_cases
 from orchestrator.report.number import difference_text, p_text
 from orchestrator.report.results import CellResult, DataSource, StudyResults
@@ -304,6 +305,18 @@ def test_a_metric_that_is_no_mean_over_the_cases_left_has_no_interval(
     table: pa.Table | None, metric: str
 ) -> None:
     assert with_cases(table, 0.9, metric).why == "one seed has no interval"
+
+
+def test_a_part_of_the_cases_is_not_taken_for_all_of_them() -> None:
+    """Half of all cases are right, and half of the part that was tested: equal by chance."""
+    ours = made.cell(
+        "main", {"method": "a"}, [{made.METRIC: 0.5, "test_all/accuracy": 0.5}]
+    ).replicates[0]
+    left = dataclasses.replace(
+        made.results(), read_table=lambda *_: predictions([True, False, True, False])
+    )
+    assert case_scores(left, ours, made.METRIC) is None
+    assert len(case_scores(left, ours, "test_all/accuracy") or ()) == 4
 
 
 def test_cases_of_a_shifted_domain_are_those_of_that_domain() -> None:
