@@ -16,7 +16,10 @@ from orchestrator.heartbeat import hung_note
 from orchestrator.messages import Final, Report, unpack, unpack_work
 from orchestrator.queue import StudyQueue
 
-_DEATHS = ("actor died", "actor is dead", "actor is unavailable", "ActorDied", "NodeDied")
+_DEATHS = (
+    *("actor died", "actor is dead", "is unavailable", "ActorDied", "ActorUnavailable"),
+    *("WorkerCrashed", "NodeDied", "RayletDied"),
+)
 """Words in Tune's error file that mean the worker is gone rather than that the code is wrong."""
 
 

@@ -87,7 +87,7 @@ class RayCluster:
     SCRIPT = """
 import pathlib, signal, sys
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
 nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
 pids = [node.all_processes["raylet"][0].process.pid for node in nodes]
 said = pathlib.Path(sys.argv[1])

@@ -196,6 +196,31 @@ def test_a_lost_worker_that_tune_starts_again_is_an_attempt_of_its_own(
 
 
 @pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ActorUnavailableError: The actor 07ab is unavailable: The actor is temporarily", "infra"),
+        ("ray.exceptions.NodeDiedError: its node is gone", "infra"),
+        ("TypeError: Object of type set is not JSON serializable", "bug"),
+    ],
+)
+def test_what_tune_says_of_a_lost_worker_is_told_from_a_broken_bridge(
+    tmp_path: Path, locations: Locations, text: str, kind: str
+) -> None:
+    from orchestrator.scheduler import StudyScheduler
+
+    queue = open_queue(toy_plan(locations), tmp_path)
+    (tmp_path / "error.txt").write_text(text)
+    lost: Any = SimpleNamespace(
+        config=pack_work(_next(queue)),
+        error_file=str(tmp_path / "error.txt"),
+        should_recover=lambda: False,
+    )
+    StudyScheduler(queue).on_trial_error(None, lost)
+    (end,) = _events(queue, EndEvent)
+    assert end.failure.startswith(kind)
+
+
+@pytest.mark.parametrize(
     ("error", "kind"),
     [
         (MemoryError(), "out_of_memory"),

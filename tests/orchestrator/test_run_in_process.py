@@ -113,7 +113,7 @@ def test_a_bug_is_reported_once_with_its_traceback_and_not_retried(
     failed = [end for end in _events(settings, EndEvent) if end.state == "failed"]
     assert [end.failure for end in failed] == ["bug"]
     assert "RuntimeError: planted bug" in failed[0].error
-    assert shown.count("planted bug") == 1
+    assert shown.count("(bug): RuntimeError: planted bug") == 1
 
 
 def test_the_time_budget_ends_a_run_that_can_go_on(tmp_path: Path) -> None:
