@@ -8,7 +8,7 @@ export UV_COMPILE_BYTECODE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-all test-chaos lint types bench clean
+.PHONY: help install demo test test-all test-chaos lint types bench docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ types: install
 
 bench: install  ## Run the benchmarks
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: install  ## Build the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## Remove the environment and all runs
 	rm -rf .venv xenograft_runs
