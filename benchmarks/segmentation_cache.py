@@ -5,8 +5,9 @@ and validations, from a store that is empty at first. Without sharing, the froze
 training and validation picture in every epoch and for every prompt type; with it, once. The two
 must report the same numbers; the learning rate is low, as training amplifies rounding. The bound is
 a trial whose encoder costs nothing, which is a sharing trial that finds its store filled. CPU
-seconds of the process with one thread, so that a busy machine changes little. The share of the encoder is larger in the real network, which has
-148 million frozen parameters before 1.1 million that train: 22 x 22 patches through twelve blocks.
+seconds of the process with one thread, so that a busy machine changes little. The share of the
+encoder is larger in the real network, which has 148 million frozen parameters before 1.1 million
+that train: 22 x 22 patches through twelve blocks.
 
 Run: python benchmarks/segmentation_cache.py [--epochs 4] [--prompts p1,p6]
 """
