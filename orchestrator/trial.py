@@ -182,6 +182,9 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         # What the process's trial before this one held, which may have died of too much.
         gc.collect()
         torch.cuda.empty_cache()
+        if environment.gpus_per_worker < 1:
+            # Ray only counts shares: nothing else keeps a trial from its neighbours' memory.
+            torch.cuda.set_per_process_memory_fraction(environment.gpus_per_worker)
     trials = environment.folder / "trials"
     return Context(
         trial_id=work.trial,
