@@ -21,6 +21,11 @@ from rich.text import Text
 _STOP_S = 90.0
 """How long a job may take to end cleanly."""
 
+_AGENT_S = 120.0
+"""How long the agent of a head may take to start."""
+
+_NO_AGENT = "No available agent"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; unknown jobs and unanswered calls are one line and exit code 2."""
@@ -35,8 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def submit(client: Any, given: argparse.Namespace) -> None:
-    """Start a command as a job."""
-    client.submit_job(entrypoint=shlex.join(given.command), submission_id=given.job)
+    """Start a command as a job, as soon as the head can take one."""
+    deadline = time.monotonic() + _AGENT_S
+    while True:
+        try:
+            client.submit_job(entrypoint=shlex.join(given.command), submission_id=given.job)
+            break
+        except RuntimeError as error:
+            # A head that has just started answers before its agent does.
+            if _NO_AGENT not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(2)
     print(given.job)  # noqa: T201
 
 
