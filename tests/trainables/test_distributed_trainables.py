@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import torch
 from check_trainable import Case, Outcome, run_trial
+from conformance_cases import CASES
 from haste import make_twins_hastily
-from test_conformance import CASES
 from torch import distributed, multiprocessing
 
 from trainables.config import BackboneRef
