@@ -187,7 +187,7 @@ class _Planner:
         try:
             recipe = self._resolve(cell)
             if recipe is None:
-                self.skipped[cell.key] = "twins are too small for it"
+                self.skipped[cell.key] = "the study leaves it out at this size"
                 return
             data, weights = self._statuses(recipe.config)
         except (DatasetError, WeightsError) as error:

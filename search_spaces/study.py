@@ -242,7 +242,7 @@ class Study:
 
     Args:
         scaled: a cell's recipe -> what it runs on twins, which need fewer and smaller steps than
-            the paper's data, or None where twins are too small for it. Data sets and backbones
+            the paper's data, or None where the study leaves it out. Data sets and backbones
             themselves are swapped by the planner.
         derived: tables computed from the cells of an experiment.
         figures: figures of several experiments.

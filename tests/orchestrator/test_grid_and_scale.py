@@ -57,7 +57,7 @@ def test_twins_run_what_the_study_scales_down_and_leave_out_the_rest(locations: 
     (cell,) = plan.cells
     assert (cell.config.steps, cell.steps) == (STEPS["twin"], STEPS["twin"])
     assert (cell.search_trials, cell.budget.replicates) == (len(GRID), 2)
-    assert plan.skipped == {"grid/name=large": "twins are too small for it"}
+    assert plan.skipped == {"grid/name=large": "the study leaves it out at this size"}
 
 
 def test_a_smoke_touches_every_cell_once(locations: Locations) -> None:
