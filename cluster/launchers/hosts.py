@@ -108,7 +108,8 @@ class HostsLauncher:
         )
 
     def _options(self, host: str) -> list[str]:
-        options = ["--disable-usage-stats"]
+        # The fixed port that Ray takes unless told may be in use, and then the head takes no jobs.
+        options = ["--disable-usage-stats", "--dashboard-agent-listen-port=0"]
         if host == self.hosts.head:
             options += ["--head", f"--port={self.hosts.port}", "--dashboard-host=127.0.0.1"]
             options += [f"--dashboard-port={self.hosts.dashboard_port}"]

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 
 from cluster.launchers.hosts import HostsLauncher
 from cluster.shell import LaunchError
@@ -50,6 +52,16 @@ def running(cluster: HostsLauncher) -> Iterator[None]:
         cluster.down()
 
 
+@contextlib.contextmanager
+def ports_of_another_ray_taken() -> Iterator[None]:
+    with socket.socket() as agent:
+        agent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # one is there already
+            agent.bind(("0.0.0.0", DEFAULT_DASHBOARD_AGENT_LISTEN_PORT))
+            agent.listen()
+        yield
+
+
 def pid_on(home: Path, host: str) -> int:
     return int((home / ".xenograft/clusters/test" / host / "ray.pid").read_text())
 
@@ -71,7 +83,7 @@ def test_a_study_runs_on_a_host_and_nothing_stays_behind(
         gpus=0,
     )
     cluster = launcher(tmp_path, hosts)
-    with running(cluster):
+    with ports_of_another_ray_taken(), running(cluster):
         pid = pid_on(tmp_path, "127.0.0.1")
         assert "runs already" in cluster.up()
         assert "no jobs yet" in cluster.status()
