@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from trainables.config import BackboneRef
 from trainables.context import Context
-from trainables.data.knobo_knowledge import concept_files
 from trainables.data.knowledge_files import KnowledgeFile
+from trainables.data.sets.knobo_knowledge import concept_files
 from trainables.errors import ConfigError
 from trainables.knowledge import SOURCES, SUBJECTS, Source, Subject
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.data.knobo_knowledge import annotation_files, subject_of
 from trainables.data.knowledge_files import KnowledgeFile
+from trainables.data.sets.knobo_knowledge import annotation_files, subject_of
 from trainables.engine.config import FitConfig, OptimizerConfig, Precision, ScheduleConfig
 from trainables.errors import ConfigError
 from trainables.knowledge import Knowledge

@@ -23,8 +23,8 @@ def import_splits(
     Example: xenograft import splits KnoBo/data/datasets
     """
     from trainables.data.card import SPLITS
-    from trainables.data.knobo_pickles import convert_splits
-    from trainables.data.knobo_sets import KNOBO_SETS, RELEASED_DIGESTS
+    from trainables.data.sets.knobo_pickles import convert_splits
+    from trainables.data.sets.knobo_sets import KNOBO_SETS, RELEASED_DIGESTS
 
     with ERR.status("checking the content of the splits"):
         converted = convert_splits(folder, RELEASED_DIGESTS)

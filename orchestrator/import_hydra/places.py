@@ -6,7 +6,7 @@ from orchestrator.import_hydra.data import prompt_level, structure
 from orchestrator.import_hydra.run import Run
 from orchestrator.import_params.translation import Translation
 from search_spaces.medvlsm.grid import NO_PROMPT
-from trainables.data.segmentation_sets import POOLS
+from trainables.data.sets.segmentation_sets import POOLS
 
 _PROMPT, _CLASS, _SWEEP = "prompt_type", "class_name", "hparams_search"
 _SWEEPS = ("clipseg_optuna",)

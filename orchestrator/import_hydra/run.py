@@ -16,7 +16,7 @@ from orchestrator.import_hydra.originals import (
     Original,
 )
 from orchestrator.import_params.translation import Translation
-from trainables.data.segmentation_sets import POOLS
+from trainables.data.sets.segmentation_sets import POOLS
 from trainables.errors import did_you_mean
 
 Mode = Literal["train", "zero_shot", "sweep"]

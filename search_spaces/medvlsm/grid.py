@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.study import Factor
-from trainables.data.segmentation_sets import BY_NAME, POOLS
+from trainables.data.sets.segmentation_sets import BY_NAME, POOLS
 from trainables.segmentation.config import RANDOM_PROMPT
 
 NO_PROMPT = "none"

@@ -18,7 +18,7 @@ from search_spaces.space import Choice, FloatRange, Space
 from search_spaces.study import CellRef, Levels, Objective, Recipe
 from trainables import segment, segment_transfer, segment_zero_shot
 from trainables.config import BackboneRef, DataRef
-from trainables.data.segmentation_sets import BY_NAME, CHANNELS, SEGMENTATION_SETS
+from trainables.data.sets.segmentation_sets import BY_NAME, CHANNELS, SEGMENTATION_SETS
 from trainables.engine.config import OptimizerConfig, ScheduleConfig
 from trainables.models.segmenter_cards import get_segmenter_card
 from trainables.models.segmenter_options import SegmenterOptions

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from search_spaces.study import Factor, Levels
-from trainables.data.knobo_sets import KNOBO_SETS
+from trainables.data.sets.knobo_sets import KNOBO_SETS
 from trainables.knowledge import ANNOTATORS, SOURCES
 
 _NATURAL = {

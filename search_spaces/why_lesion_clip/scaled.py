@@ -10,9 +10,9 @@ from typing import Any
 from search_spaces.space import FloatRange, Param
 from search_spaces.study import Recipe, Scale
 from search_spaces.why_lesion_clip.grid import SIZE, modality_of
-from trainables.data import chest_twin
-from trainables.data.chexpert_findings import NO_FINDING
-from trainables.data.knobo_twin_knowledge import FINDINGS, priors
+from trainables.data.sets.chexpert_findings import NO_FINDING
+from trainables.data.twins import chest_twin
+from trainables.data.twins.knobo_twin_knowledge import FINDINGS, priors
 from trainables.head_training import HeadTraining
 from trainables.knowledge import Subject
 

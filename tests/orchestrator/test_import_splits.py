@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.cli import main
 from trainables.data.card import SPLITS
-from trainables.data.knobo_pickles import convert_splits
+from trainables.data.sets.knobo_pickles import convert_splits
 from trainables.data.split_files import read_split_file, split_digest
 from trainables.errors import DatasetError
 

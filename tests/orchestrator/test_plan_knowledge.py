@@ -12,7 +12,7 @@ from search_spaces.study import Experiment, Factor, Levels, Objective, Recipe, S
 from trainables import concept_diversity
 from trainables.config import BackboneRef
 from trainables.context import Locations
-from trainables.data.knobo_knowledge import concept_files, prior_files
+from trainables.data.sets.knobo_knowledge import concept_files, prior_files
 
 TWIN = BackboneRef(card="mpnet_twin", weights="twin")
 

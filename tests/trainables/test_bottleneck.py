@@ -19,9 +19,9 @@ from trainables.concepts.grounding import Grounding
 from trainables.concepts.grounding_files import Origin, load_grounding, save_grounding
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
-from trainables.data.knobo_knowledge import priors_of
-from trainables.data.lesion_concepts import CONCEPTS
 from trainables.data.open import open_split
+from trainables.data.sets.knobo_knowledge import priors_of
+from trainables.data.twins.lesion_concepts import CONCEPTS
 from trainables.engine.inputs import eval_transform
 from trainables.errors import ConfigError, DatasetError, WeightsError
 from trainables.features import frozen_features

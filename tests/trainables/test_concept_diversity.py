@@ -10,7 +10,7 @@ import pytest
 from trainables import concept_diversity
 from trainables.config import BackboneRef
 from trainables.context import Context, Locations
-from trainables.data.knobo_twin_knowledge import questions
+from trainables.data.twins.knobo_twin_knowledge import questions
 from trainables.errors import ConfigError, DatasetError
 from trainables.models.text import create_text_encoder
 

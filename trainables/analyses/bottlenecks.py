@@ -24,8 +24,8 @@ from trainables.concepts.prior import prior_matrix
 from trainables.config import seed_from
 from trainables.context import Context
 from trainables.data.image_set import ImageSet
-from trainables.data.knobo_knowledge import priors_of
 from trainables.data.open import open_split
+from trainables.data.sets.knobo_knowledge import priors_of
 from trainables.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainables.concepts.diversity import diversity, diversity_as_released
 from trainables.context import Context
-from trainables.data.knobo_knowledge import concepts_of
+from trainables.data.sets.knobo_knowledge import concepts_of
 from trainables.errors import DatasetError
 from trainables.models.text import create_text_encoder
 

@@ -8,7 +8,12 @@ from trainables.concepts.twin_annotations import annotate_twin
 from trainables.context import Locations
 from trainables.data.concepts import AnnotatedPictures
 from trainables.data.image_set import ImageSet
-from trainables.data.knobo_knowledge import annotations_of, concepts_of, modality_of, subject_of
+from trainables.data.sets.knobo_knowledge import (
+    annotations_of,
+    concepts_of,
+    modality_of,
+    subject_of,
+)
 from trainables.errors import ConfigError
 from trainables.knowledge import Knowledge
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from trainables.config import seed_from
 from trainables.data.concepts import AnnotatedPictures
 from trainables.data.image_set import ImageSet
-from trainables.data.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS
+from trainables.data.twins.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS
 from trainables.knowledge import Annotator, Knowledge, Subject
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.config import seed_from
-from trainables.data.canvas import Ints
+from trainables.data.twins.canvas import Ints
 
 BATCH = 50
 

@@ -18,7 +18,7 @@ from trainables.config import digest
 from trainables.data.card import DataCard, DataStatus, Split
 from trainables.data.concepts import FRONTAL
 from trainables.data.content_hash import content_sha256
-from trainables.data.knobo_sets import Modality
+from trainables.data.sets.knobo_sets import Modality
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:

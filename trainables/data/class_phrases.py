@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.data import knobo_twin_knowledge
 from trainables.data.cards import get_data_card
 from trainables.data.json_file import read_json
-from trainables.data.knobo_knowledge import subject_of
 from trainables.data.knowledge_files import KnowledgeFile
+from trainables.data.sets.knobo_knowledge import subject_of
+from trainables.data.twins import knobo_twin_knowledge
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from trainables.config import DataRef
 from trainables.data.card import SPLITS, DataCard, Split
 from trainables.data.cards import data_status, source_of
-from trainables.data.knobo_cards import KNOBO_CARDS
-from trainables.data.knobo_knowledge_checks import knowledge_problems
 from trainables.data.manifest_checks import manifest_problems
 from trainables.data.pooled_source import PooledSource
 from trainables.data.prepare import Progress, count_differences
 from trainables.data.prepared import PreparedSource
 from trainables.data.problem import Problem, duplicates, label_fault
+from trainables.data.sets.knobo_cards import KNOBO_CARDS
+from trainables.data.sets.knobo_knowledge_checks import knowledge_problems
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainables.config import digest
 from trainables.data.card import DataCard, DataStatus, Split
-from trainables.data.segmentation_sets import POOLS, pooled_class
+from trainables.data.sets.segmentation_sets import POOLS, pooled_class
 
 if TYPE_CHECKING:
     from trainables.context import Locations

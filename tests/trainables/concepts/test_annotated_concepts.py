@@ -12,8 +12,8 @@ from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.concepts import AnnotatedPictures
 from trainables.data.image_set import ImageSet
-from trainables.data.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS, questions
 from trainables.data.open import load_split
+from trainables.data.twins.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS, questions
 from trainables.errors import ConfigError, DatasetError
 from trainables.knowledge import SOURCES, Annotator, Knowledge
 

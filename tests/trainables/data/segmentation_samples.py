@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from trainables.data.segmentation_sets import BY_NAME
+from trainables.data.sets.segmentation_sets import BY_NAME
 
 
 def entry(picture: str, mask: str, types: Sequence[str]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, source_of
-from trainables.data.chest_twin import CONCEPTS, CORPUS, PARAMETERS, answers
-from trainables.data.chexpert_findings import NO_FINDING
-from trainables.data.generated import GeneratedSource, read_table
-from trainables.data.knobo_sets import KNOBO_SETS
 from trainables.data.open import load_split
+from trainables.data.sets.chexpert_findings import NO_FINDING
+from trainables.data.sets.knobo_sets import KNOBO_SETS
+from trainables.data.twins.chest_twin import CONCEPTS, CORPUS, PARAMETERS, answers
+from trainables.data.twins.generated import GeneratedSource, read_table
 
 CONFOUNDED = "nih_age_twin"
 PLAIN = "open_i_twin"

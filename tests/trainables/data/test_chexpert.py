@@ -11,12 +11,12 @@ from PIL import Image
 
 from trainables.config import DataRef
 from trainables.context import Locations
-from trainables.data.chexpert import clean_labels
-from trainables.data.chexpert_findings import FINDINGS
-from trainables.data.chexpert_splits import paper_split, patient_split
 from trainables.data.doctor import doctor
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
+from trainables.data.sets.chexpert import clean_labels
+from trainables.data.sets.chexpert_findings import FINDINGS
+from trainables.data.sets.chexpert_splits import paper_split, patient_split
 from trainables.errors import DatasetError
 
 PATHS, LABELS = chexpert_rows(patients=40, studies=3, shuffled=True)

@@ -11,8 +11,8 @@ import pytest
 from data_layouts import chexpert_rows
 
 from trainables.data.card import SPLITS
-from trainables.data.chexpert import clean_labels
-from trainables.data.chexpert_splits import paper_split, patient_split
+from trainables.data.sets.chexpert import clean_labels
+from trainables.data.sets.chexpert_splits import paper_split, patient_split
 
 GOLDEN = json.loads(
     (Path(__file__).parents[2] / "golden" / "feature_reuse" / "splits.json").read_text()

@@ -16,7 +16,6 @@ from trainables.context import Locations
 from trainables.data.atomic_file import sha256_of
 from trainables.data.cards import get_data_card
 from trainables.data.doctor import Problem, doctor
-from trainables.data.fashion_mnist import FashionMnistSource
 from trainables.data.manifest import (
     MANIFEST,
     Row,
@@ -28,6 +27,7 @@ from trainables.data.manifest import (
 )
 from trainables.data.prepare import prepare
 from trainables.data.problem import label_fault
+from trainables.data.sets.fashion_mnist import FashionMnistSource
 
 
 @pytest.fixture
@@ -201,8 +201,8 @@ def test_corrupt_manifest_is_one_error(locations: Locations) -> None:
 @pytest.fixture
 def fashion(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Path:
     nowhere = FashionMnistSource(system_folder=Path("/nonexistent"))
-    monkeypatch.setattr("trainables.data.fashion_mnist.SOURCE", nowhere)
-    monkeypatch.setattr("trainables.data.fashion_mnist._VALIDATION", 10)
+    monkeypatch.setattr("trainables.data.sets.fashion_mnist.SOURCE", nowhere)
+    monkeypatch.setattr("trainables.data.sets.fashion_mnist._VALIDATION", 10)
     return locations.data / "fashion_mnist"
 
 

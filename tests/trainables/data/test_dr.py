@@ -15,12 +15,12 @@ from trainables.config import DataRef
 from trainables.context import Context, Locations
 from trainables.data.cards import data_status, get_data_card, reference_status
 from trainables.data.doctor import doctor
-from trainables.data.dr import DOMAINS
-from trainables.data.dr_grades import GRADES
 from trainables.data.image_set import ImageSet
 from trainables.data.open import load_split
 from trainables.data.pixels import read_image
 from trainables.data.prepare import prepare
+from trainables.data.sets.dr import DOMAINS
+from trainables.data.sets.dr_grades import GRADES
 from trainables.errors import DatasetError
 from trainables.generalisation.splits import open_domains, seed_hash
 

@@ -10,10 +10,10 @@ from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.cards import get_data_card
 from trainables.data.doctor import doctor
-from trainables.data.dr_twin import PICTURES, SOURCE
-from trainables.data.generated import read_table
 from trainables.data.image_set import ImageSet
 from trainables.data.open import load_split
+from trainables.data.twins.dr_twin import PICTURES, SOURCE
+from trainables.data.twins.generated import read_table
 from trainables.errors import DatasetError
 
 CARD = get_data_card("dr_twin")

@@ -10,10 +10,10 @@ import pytest
 from data_samples import Bytes, idx, write_files
 
 from trainables.context import Locations
-from trainables.data import fashion_mnist
 from trainables.data.cards import get_data_card
-from trainables.data.fashion_mnist import SYSTEM_FOLDER, FashionMnistSource
-from trainables.data.idx_file import read_idx
+from trainables.data.sets import fashion_mnist
+from trainables.data.sets.fashion_mnist import SYSTEM_FOLDER, FashionMnistSource
+from trainables.data.sets.idx_file import read_idx
 from trainables.errors import DatasetError
 
 CARD = get_data_card("fashion_mnist")

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.cards import get_data_card
-from trainables.data.fundus import CAMERA_PRIORS, CAMERAS, SOURCE, FundusParameters
-from trainables.data.fundus_pixels import generate
-from trainables.data.generated import read_table
 from trainables.data.open import load_split
+from trainables.data.twins.fundus import CAMERA_PRIORS, CAMERAS, SOURCE, FundusParameters
+from trainables.data.twins.fundus_pixels import generate
+from trainables.data.twins.generated import read_table
 
 SMALL = FundusParameters(cameras=CAMERAS, counts={"train": 60, "val": 20, "test": 20})
 LESIONS = (

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from trainables.context import Locations
-from trainables.data import caption_corpus, chest_twin, lesion_twin
+from trainables.data import caption_corpus
 from trainables.data.cards import get_data_card
 from trainables.data.concepts import AnnotatedPictures
-from trainables.data.knobo_knowledge import (
+from trainables.data.knowledge_files import knowledge_status
+from trainables.data.sets.knobo_knowledge import (
     annotation_files,
     annotations_of,
     concept_files,
@@ -22,9 +23,9 @@ from trainables.data.knobo_knowledge import (
     priors_of,
     subject_of,
 )
-from trainables.data.knobo_sets import KNOBO_SETS
-from trainables.data.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS
-from trainables.data.knowledge_files import knowledge_status
+from trainables.data.sets.knobo_sets import KNOBO_SETS
+from trainables.data.twins import chest_twin, lesion_twin
+from trainables.data.twins.knobo_twin_knowledge import FINDINGS, IDLE_QUESTIONS
 from trainables.errors import ConfigError, DatasetError
 from trainables.knowledge import SOURCES, Knowledge, Source, Subject
 

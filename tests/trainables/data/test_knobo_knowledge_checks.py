@@ -13,10 +13,10 @@ from trainables.context import Locations
 from trainables.data.card import SPLITS
 from trainables.data.cards import get_data_card
 from trainables.data.doctor import doctor
-from trainables.data.knobo_knowledge import prior_files
-from trainables.data.knobo_knowledge_checks import RELEASED_YES, knowledge_problems
-from trainables.data.knobo_sets import KNOBO_SETS
 from trainables.data.prepare import prepare
+from trainables.data.sets.knobo_knowledge import prior_files
+from trainables.data.sets.knobo_knowledge_checks import RELEASED_YES, knowledge_problems
+from trainables.data.sets.knobo_sets import KNOBO_SETS
 from trainables.data.split_files import SplitFile, write_split_file
 
 QUESTIONS = [f"Is it so {i}?" for i in range(200)]

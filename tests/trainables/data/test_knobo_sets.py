@@ -14,11 +14,11 @@ from trainables.context import Locations
 from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card
 from trainables.data.doctor import doctor
-from trainables.data.knobo_checks import examine
-from trainables.data.knobo_sets import KNOBO_SETS
 from trainables.data.manifest import Row
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
+from trainables.data.sets.knobo_checks import examine
+from trainables.data.sets.knobo_sets import KNOBO_SETS
 from trainables.data.split_files import SplitFile, split_digest, write_split_file
 from trainables.errors import DatasetError
 

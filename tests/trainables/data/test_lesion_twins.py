@@ -13,12 +13,12 @@ from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, source_of
-from trainables.data.generated import GeneratedSource, read_table
-from trainables.data.isic2019_twin import MALIGNANT_SCORE
-from trainables.data.knobo_sets import KNOBO_SETS
-from trainables.data.lesion_concepts import CONCEPTS, DIAGNOSES, answers
-from trainables.data.lesion_twin import CORPUS, PARAMETERS
 from trainables.data.open import load_split
+from trainables.data.sets.knobo_sets import KNOBO_SETS
+from trainables.data.twins.generated import GeneratedSource, read_table
+from trainables.data.twins.isic2019_twin import MALIGNANT_SCORE
+from trainables.data.twins.lesion_concepts import CONCEPTS, DIAGNOSES, answers
+from trainables.data.twins.lesion_twin import CORPUS, PARAMETERS
 
 SMALL = "uwaterloo_twin"
 CONFOUNDED = "isic_hospital_twin"

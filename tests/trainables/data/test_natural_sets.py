@@ -14,9 +14,9 @@ from scipy.io import savemat
 from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.cards import data_status, get_data_card
-from trainables.data.natural_classes import CIFAR10, FLOWERS, FOODS, IMAGENETTE, STL10
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
+from trainables.data.sets.natural_classes import CIFAR10, FLOWERS, FOODS, IMAGENETTE, STL10
 from trainables.data.splits import held_out_tenth
 from trainables.errors import DatasetError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from trainables.data import opcode_pickle
-from trainables.data.opcode_pickle import read_plain_pickle
+from trainables.data.sets import opcode_pickle
+from trainables.data.sets.opcode_pickle import read_plain_pickle
 from trainables.errors import DatasetError
 
 SPLIT = {

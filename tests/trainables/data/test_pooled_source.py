@@ -17,7 +17,7 @@ from trainables.data.doctor import doctor
 from trainables.data.image_set import ImageSet
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
-from trainables.data.segmentation_sets import POOLS, pooled_class
+from trainables.data.sets.segmentation_sets import POOLS, pooled_class
 from trainables.errors import DatasetError
 
 POLYPS = POOLS["pooled_polyp"]

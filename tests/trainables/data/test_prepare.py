@@ -133,7 +133,7 @@ Scan = Callable[[Path], list[Row]]
 
 
 def prepare_with(scan: Scan, source: Path, locations: Locations, patch: pytest.MonkeyPatch) -> str:
-    patch.setattr("trainables.data.aptos2019.SOURCE", PreparedSource(scan=scan))
+    patch.setattr("trainables.data.sets.aptos2019.SOURCE", PreparedSource(scan=scan))
     return prepare("aptos2019", source, locations).digest
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainables.data.referring_shapes import TRAITS, draw_scenes, refer
+from trainables.data.twins.referring_shapes import TRAITS, draw_scenes, refer
 
 N = 120
 

@@ -13,7 +13,7 @@ from segmentation_samples import entry, write_set
 from trainables.context import Locations
 from trainables.data.prepare import prepare
 from trainables.data.prompts import prompts_of_text, prompts_text
-from trainables.data.segmentation_annotations import read_cases
+from trainables.data.sets.segmentation_annotations import read_cases
 from trainables.errors import DatasetError, XenograftError
 
 TYPES = tuple(f"p{number}" for number in range(10))

@@ -25,7 +25,7 @@ from trainables.data.manifest import (
     write_prepared,
 )
 from trainables.data.prepare import prepare
-from trainables.data.segmentation_sets import BY_NAME
+from trainables.data.sets.segmentation_sets import BY_NAME
 
 
 def findings(name: str, root: Path, locations: Locations) -> list[Problem]:

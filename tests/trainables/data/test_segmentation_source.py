@@ -20,7 +20,7 @@ from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, reference_status
 from trainables.data.open import load_split
 from trainables.data.prepare import prepare
-from trainables.data.segmentation_sets import (
+from trainables.data.sets.segmentation_sets import (
     BY_NAME,
     CHANNELS,
     POOLS,

@@ -19,15 +19,15 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from trainables.config import DataRef
 from trainables.context import Locations
-from trainables.data import findings_twin, heart_twin, referring_twin
 from trainables.data.card import Split
 from trainables.data.cards import get_data_card
 from trainables.data.doctor import doctor
-from trainables.data.findings_prompts import FINDINGS
 from trainables.data.open import load_split
 from trainables.data.prompts import Prompts
-from trainables.data.referring_prompts import SIZES, VOCABULARIES
-from trainables.data.segmentation_sets import BY_NAME
+from trainables.data.sets.segmentation_sets import BY_NAME
+from trainables.data.twins import findings_twin, heart_twin, referring_twin
+from trainables.data.twins.findings_prompts import FINDINGS
+from trainables.data.twins.referring_prompts import SIZES, VOCABULARIES
 
 Truth = dict[str, npt.NDArray[Any]]
 REFERRING = list(referring_twin.PARAMETERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.data.stamping import stamp_ellipses, stamp_points
+from trainables.data.twins.stamping import stamp_ellipses, stamp_points
 
 SIDE = 32
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]

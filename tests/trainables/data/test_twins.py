@@ -16,13 +16,13 @@ from trainables.config import DataRef
 from trainables.context import Locations
 from trainables.data.card import SPLITS, Split
 from trainables.data.cards import get_data_card, source_of
-from trainables.data.chexpert_findings import FINDINGS
-from trainables.data.chexpert_twin import WIDE_HEART, WIDE_MEDIASTINUM
 from trainables.data.doctor import doctor
-from trainables.data.generated import GeneratedSource, read_table
 from trainables.data.image_set import ImageSet
-from trainables.data.isic2019_twin import MALIGNANT_SCORE
 from trainables.data.open import load_split
+from trainables.data.sets.chexpert_findings import FINDINGS
+from trainables.data.twins.chexpert_twin import WIDE_HEART, WIDE_MEDIASTINUM
+from trainables.data.twins.generated import GeneratedSource, read_table
+from trainables.data.twins.isic2019_twin import MALIGNANT_SCORE
 
 MEDICAL = ("isic2019_twin", "ddsm_twin", "chexpert_twin", "camelyon_twin")
 TWINS = (*MEDICAL, "imagenet_twin")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainables.config import BackboneRef
 from trainables.data.artifact_store import ArtifactStore
-from trainables.data.referring_shapes import Sentences, draw_scenes, refer
+from trainables.data.twins.referring_shapes import Sentences, draw_scenes, refer
 from trainables.models import segmenter_twin_recipe
 from trainables.models.segmenter_twin_recipe import Curriculum, Lesson
 from trainables.models.segmenters.factory import build_segmenter

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from trainables.data.canvas import Ints
-from trainables.data.referring_shapes import TRAITS, Scenes, Sentences, draw_scenes, refer
+from trainables.data.twins.canvas import Ints
+from trainables.data.twins.referring_shapes import TRAITS, Scenes, Sentences, draw_scenes, refer
 from trainables.models.segmenter_card import SegmenterCard
 from trainables.models.segmenter_twin_recipe import Curriculum, Lesson
 

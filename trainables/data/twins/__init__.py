@@ -1,0 +1,1 @@
+"""Synthetic stand-ins for data sets: the same classes, imbalance and traps, made in seconds."""
