@@ -1,8 +1,8 @@
 """Synthetic stand-ins for KnoBo's radiographs, with findings and a confounder that turns.
 
 Chests are those of :mod:`trainables.data.twins.chexpert_twin`; a class is one set of findings or
-several. In a confounded set most pictures of one class have a bright marker in a corner; in the test
-split it is the other way round. Numbers from these pictures say nothing about patients.
+several. In a confounded set most pictures of one class have a bright marker in a corner; in the
+test split it is the other way round. Numbers from these pictures say nothing about patients.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Synthetic stand-ins for KnoBo's skin sets, with findings as captions and a confounder that turns.
 
 Lesions are those of :mod:`trainables.data.twins.isic2019_twin`; a class is one diagnosis or
-several. In a confounded set most pictures of one class are taken in another light than those of the
-other; in the test split it is the other way round, so what is learned from the light misleads there. Numbers from
-these pictures say nothing about patients.
+several. In a confounded set most pictures of one class are taken in another light than those of
+the other; in the test split it is the other way round, so what is learned from the light misleads
+there. Numbers from these pictures say nothing about patients.
 """
 
 from __future__ import annotations
