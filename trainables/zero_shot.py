@@ -77,7 +77,7 @@ class Config:
             ConfigError: prompts are of other classes.
         """
         if not self.prompts:
-            return [tuple(text.format(name) for text in self.templates) for name in classes]
+            return [tuple(t.replace("{}", name) for t in self.templates) for name in classes]
         if set(self.prompts) != set(classes):
             raise ConfigError(
                 f"prompts are of the classes {sorted(self.prompts)}, '{self.data.name}' has "

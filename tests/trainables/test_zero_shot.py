@@ -57,6 +57,10 @@ def test_without_prompts_every_class_has_all_templates() -> None:
     assert said == [("a", "no a"), ("b", "no b")]
 
 
+def test_other_braces_of_a_template_are_left_alone() -> None:
+    assert config(templates=("{x}: {}",)).prompts_of(("a{0}",)) == [("{x}: a{0}",)]
+
+
 def test_prompts_are_given_in_the_order_of_the_classes() -> None:
     asked = config(prompts={"b": ("x",), "a": ("y", "z")})
     assert asked.prompts_of(("a", "b")) == [("y", "z"), ("x",)]
