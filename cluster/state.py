@@ -45,11 +45,18 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write what a launcher made; return the paths."""
+    """Write what a launcher made; return the paths.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
     written = []
     for name, text in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_private(path, text)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written ({error.strerror})") from error
         written.append(path)
     return written

@@ -17,6 +17,7 @@ from cluster.launchers import kuberay_manifests
 from cluster.spec import load_spec
 from cluster.state import token_of, write_files
 from cluster.tracking_server import compose_files, kubernetes_files
+from trainables.errors import StorageError
 
 EXAMPLES = Path(__file__).parents[2] / "cluster" / "examples"
 
@@ -133,6 +134,12 @@ def test_compose_keeps_the_password_in_a_private_file(tmp_path: Path) -> None:
     services = yaml.safe_load(files["compose.yaml"])["services"]
     assert services["mlflow"]["ports"] == ["127.0.0.1:5000:5000"]
     assert "ports" not in services["postgres"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(StorageError, match="taken"):
+        write_files(tmp_path / "taken", {"compose.yaml": ""})
 
 
 @pytest.mark.parametrize(
