@@ -10,8 +10,8 @@ DEVIATIONS = (
     "reports leave no concept.",
     "Prompts of zero-shot are ours, three templates with the name of the class: the published ones "
     "are not available.",
-    "LaBo trains for 1,000 epochs, its own config for 10,000; what the paper set for its sets is not "
-    "known.",
+    "LaBo trains for 1,000 epochs, its own config for 10,000; what the paper set for its sets is "
+    "not known.",
     "MedCLIP is probed and not asked zero-shot: versions of its code pool texts differently.",
     "Warm-up, decay, batch and the kept epoch of CLIP's fine-tuning are chosen here.",
     "Bottlenecks of random size have five replicates with draws of their own; the paper's repeats "
