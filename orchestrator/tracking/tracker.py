@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from pathlib import Path
 
+from orchestrator.tracking.delivery import Models
 from orchestrator.tracking.shipper import Shipper
 from orchestrator.tracking.store import check_uri, mlflow_error
 from trainables.errors import XenograftError
@@ -33,6 +35,7 @@ class Tracker:
         flush_s: how long events gather before they are shipped together.
         hash_names: keep names of files and patients out of the store, see
             :mod:`orchestrator.tracking.file_names`.
+        models: registers the models of cells; None registers none.
 
     Raises:
         TrackingError: the address is not accepted, or the state file is damaged.
@@ -46,6 +49,7 @@ class Tracker:
         state_path: Path,
         flush_s: float = 5.0,
         hash_names: bool = True,
+        models: Models | None = None,
     ) -> None:
         check_uri(tracking_uri)
         self._ledger_path = ledger_path
@@ -56,6 +60,7 @@ class Tracker:
             study=study,
             state_path=state_path,
             hash_names=hash_names,
+            models=models,
         )
         self._changed = threading.Condition()
         self._pending = 1  # whatever an earlier driver left
@@ -76,13 +81,24 @@ class Tracker:
             if self._pending == 1 or self._pending == _FULL:
                 self._changed.notify_all()
 
-    def drain(self, timeout_s: float) -> int:
-        """Ship without delay until nothing is left or time is up, and return what is left."""
+    def drain(self, patience_s: float) -> int:
+        """Ship without delay until nothing is left or nothing gets through; return what is left.
+
+        Args:
+            patience_s: how long to wait for the next event to get through.
+        """
         with self._changed:
             self._pending += 1
             self._draining = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._confirmed and self.undelivered == 0, timeout_s)
+            offset, last = self._shipper.offset, time.monotonic()
+            while not self._changed.wait_for(
+                lambda: self._confirmed and self.undelivered == 0, min(patience_s, 1.0)
+            ):
+                if self._shipper.offset != offset:
+                    offset, last = self._shipper.offset, time.monotonic()
+                elif time.monotonic() - last >= patience_s:
+                    break
             self._draining = False
         return self.undelivered
 

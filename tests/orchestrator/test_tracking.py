@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from orchestrator.events import Event, ReportEvent, StartEvent
 from orchestrator.tracking import Tracker, experiment_name, init_store
+from orchestrator.tracking.delivery import Delivery
 from orchestrator.tracking.names import safe_name
 from orchestrator.tracking.runs import Runs
 from orchestrator.tracking.shipper import Shipper
@@ -332,6 +334,25 @@ def test_a_store_that_fails_for_a_while_costs_nothing(
     assert tracker.healthy
     tracker.close()
     assert len(runs_by_name(uri)) == 7
+
+
+def test_a_slow_store_is_waited_for_as_long_as_it_takes_something(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "grafts" / "ledger.jsonl", story())
+    real = Delivery.deliver
+
+    def slow(self: Delivery, *args: Any) -> None:
+        time.sleep(0.2)
+        real(self, *args)
+
+    monkeypatch.setattr(Delivery, "deliver", slow)
+    monkeypatch.setattr("orchestrator.tracking.shipper._CHUNK", 1)
+    tracker = Tracker(path, uri, "grafts", tmp_path / "state.json", flush_s=0.01)
+    tracker.start()
+    assert len(story()) * 0.2 > 2 * 1.5
+    assert tracker.drain(1.5) == 0
+    tracker.close()
 
 
 def test_an_unreachable_store_is_reported_and_holds_up_nobody(tmp_path: Path) -> None:
