@@ -12,9 +12,7 @@ from trainables.data.sets.knobo_knowledge import annotation_files, subject_of
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
-from trainables.knowledge import Knowledge
-
-_LEAST_EXAMPLES = 200
+from trainables.knowledge import Knowledge, check_examples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,15 +56,7 @@ class Config:
         check_resize(self.resize)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
-        if self.max_examples < _LEAST_EXAMPLES:
-            raise ConfigError(
-                f"max_examples must be >= {_LEAST_EXAMPLES}, or no concept has enough, got "
-                f"{self.max_examples}"
-            )
-        if self.train_examples < 2:
-            raise ConfigError(f"train_examples must be >= 2, got {self.train_examples}")
-        if self.least_held_out < 1:
-            raise ConfigError(f"least_held_out must be >= 1, got {self.least_held_out}")
+        check_examples(self.max_examples, self.train_examples, self.least_held_out)
         if not self.inverse_l2 > 0:
             raise ConfigError(f"inverse_l2 must be > 0, got {self.inverse_l2}")
 

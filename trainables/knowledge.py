@@ -20,6 +20,9 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 ANNOTATORS: tuple[Annotator, ...] = get_args(Annotator)
 
+MOST_HELD_OUT = 50
+"""Pictures on each side of a concept that it is judged by, at most."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Knowledge:
@@ -45,3 +48,27 @@ class Knowledge:
                 raise ConfigError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
         if self.reports is not None and self.reports < 2:
             raise ConfigError(f"reports must be >= 2, got {self.reports}")
+
+
+def check_examples(max_examples: int, train_examples: int, least_held_out: int) -> None:
+    """Make sure that a concept can have enough pictures to be learned from and judged by.
+
+    See :func:`trainables.concepts.sampling.sample_concept`.
+
+    Raises:
+        ConfigError: no concept can, or a number is out of range.
+    """
+    if not 1 <= least_held_out <= MOST_HELD_OUT:
+        raise ConfigError(
+            f"least_held_out must be from 1 to {MOST_HELD_OUT}, the most that are held out, got "
+            f"{least_held_out}"
+        )
+    # Of each of two sides a tenth is held out.
+    least = 20 * least_held_out
+    if max_examples < least:
+        raise ConfigError(
+            f"max_examples must be >= {least} with least_held_out={least_held_out}, or no concept "
+            f"has enough, got {max_examples}"
+        )
+    if train_examples < 2:
+        raise ConfigError(f"train_examples must be >= 2, got {train_examples}")

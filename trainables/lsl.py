@@ -11,11 +11,9 @@ from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.sets.knobo_knowledge import annotation_files, subject_of
 from trainables.engine.config import FitConfig, OptimizerConfig, Precision, ScheduleConfig
 from trainables.errors import ConfigError
-from trainables.knowledge import Knowledge
+from trainables.knowledge import Knowledge, check_examples
 from trainables.models.cards import get_backbone_card
 from trainables.models.clip_pairs import has_clip_text
-
-_LEAST_EXAMPLES = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,15 +62,7 @@ class Config:
             raise ConfigError(f"margin is a cosine, so in [-1, 1], got {self.margin}")
         if self.optimizer.name != "adam":
             raise ConfigError(f"optimizer.name must be adam, got '{self.optimizer.name}'")
-        if self.max_examples < _LEAST_EXAMPLES:
-            raise ConfigError(
-                f"max_examples must be >= {_LEAST_EXAMPLES}, or no concept has enough, got "
-                f"{self.max_examples}"
-            )
-        if self.train_examples < 2:
-            raise ConfigError(f"train_examples must be >= 2, got {self.train_examples}")
-        if self.least_held_out < 1:
-            raise ConfigError(f"least_held_out must be >= 1, got {self.least_held_out}")
+        check_examples(self.max_examples, self.train_examples, self.least_held_out)
         if self.image_size_px is not None and self.image_size_px < 1:
             raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
         self.fit_config()

@@ -306,6 +306,8 @@ def test_a_set_too_small_for_any_concept_is_refused(
         ({"max_examples": 199}, "max_examples"),
         ({"train_examples": 1}, "train_examples"),
         ({"least_held_out": 0}, "least_held_out"),
+        ({"least_held_out": 51}, "the most that are held out"),
+        ({"least_held_out": 20, "max_examples": 399}, "max_examples must be >= 400"),
         ({"inverse_l2": 0.0}, "inverse_l2"),
         ({"image_size_px": 0}, "image_size_px"),
     ],

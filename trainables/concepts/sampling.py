@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainables.knowledge import MOST_HELD_OUT
+
 _SEED = 0
-_MOST_HELD_OUT = 50  # pictures of each side
 
 LEAST_HELD_OUT = 10
 """Of each side; a concept with fewer is not judged, so not learned either."""
@@ -50,7 +51,7 @@ def sample_concept(
         least_held_out: of each side; a tenth of the smaller one is held out, 50 at most.
     """
     positive, negative = _capped(positives, negatives, max_examples)
-    held_out = min(min(len(positive), len(negative)) // 10, _MOST_HELD_OUT)
+    held_out = min(min(len(positive), len(negative)) // 10, MOST_HELD_OUT)
     if held_out < least_held_out:
         return None
     val_positive, train_positive = _split(positive, held_out)
