@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainables.config import digest
 from trainables.data.card import DataCard, DataStatus, Split
-from trainables.data.sets.segmentation_sets import POOLS, pooled_class
+from trainables.data.sets.segmentation_sets import POOLS, REPEATING, deduplicated, pooled_class
 
 if TYPE_CHECKING:
     from trainables.context import Locations
@@ -68,6 +68,10 @@ SOURCES: Mapping[str, PooledSource] = {
     **{
         name: PooledSource({domain: domain for domain in members})
         for name, members in POOLS.items()
+    },
+    **{
+        deduplicated(name): PooledSource({d: deduplicated(d) if d in REPEATING else d for d in of})
+        for name, of in POOLS.items()
     },
     **{
         f"{name}_twin": PooledSource({domain: f"{domain}_twin" for domain in members})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from trainables.data.card import SPLITS, DataCard, Split
 from trainables.data.sets.segmentation_sets import (
     BY_NAME,
     POOLS,
+    REPEATING,
     SEGMENTATION_SETS,
     SegmentationSet,
+    deduplicated,
     pooled_classes,
 )
 from trainables.data.twins import findings_twin, heart_twin, referring_twin
@@ -102,16 +105,41 @@ def _pool(name: str, members: Sequence[DataCard], twin: str | None) -> DataCard:
     )
 
 
+def _without_repeats(card: DataCard) -> DataCard:
+    return replace(
+        card,
+        name=deduplicated(card.name),
+        title=f"{card.title}, every picture once",
+        # Cases are left out of training and validation only; of how many pictures the listed cases
+        # are is not known for every list.
+        expected_counts={"test": card.expected_counts["test"]},
+        overlap="",
+    )
+
+
+def _set_without_repeats(known: SegmentationSet) -> DataCard:
+    return replace(_without_repeats(_real(known)), module="sets.segmentation_deduplicated")
+
+
+def _pool_without_repeats(card: DataCard) -> DataCard:
+    members = ", ".join(deduplicated(d) if d in REPEATING else d for d in card.domains)
+    how_to_get = f"each of {members}, prepared by itself"
+    return replace(_without_repeats(card), how_to_get=how_to_get)
+
+
 _REAL = {card.name: card for card in map(_real, SEGMENTATION_SETS)}
 _TWINS = {card.name: card for card in map(_twin, SEGMENTATION_SETS)}
+_POOLS = [
+    _pool(name, [_REAL[domain] for domain in domains], f"{name}_twin")
+    for name, domains in POOLS.items()
+]
 
 SEGMENTATION_CARDS: tuple[DataCard, ...] = (
     *_REAL.values(),
+    *(_set_without_repeats(BY_NAME[name]) for name in REPEATING),
     *_TWINS.values(),
-    *(
-        _pool(name, [_REAL[domain] for domain in domains], f"{name}_twin")
-        for name, domains in POOLS.items()
-    ),
+    *_POOLS,
+    *map(_pool_without_repeats, _POOLS),
     *(
         _pool(name, [_TWINS[f"{domain}_twin"] for domain in domains], None)
         for name, domains in POOLS.items()

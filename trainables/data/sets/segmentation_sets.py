@@ -123,7 +123,8 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
     _polyps(
         "bkai_polyp", "BKAI-IGH NeoPolyp, polyps in colonoscopy", (800, 100, 100),
         "https://www.kaggle.com/c/bkai-igh-neopolyp",
-        "expected: the released lists share two cases of train and val and one of train and test",
+        "expected: the released lists share two cases of train and val and one of train and test; "
+        "'bkai_polyp_deduplicated' leaves them out",
     ),
     _polyps(
         "cvc300_polyp", "CVC-300, polyps in colonoscopy", (0, 0, 60),
@@ -147,7 +148,8 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
         channels=("skin_cancer",),
         homepage="https://challenge.isic-archive.com/data/#2016",
         licence="CC0",
-        overlap="expected: the released lists share three cases of train and test",
+        overlap="expected: the released lists share three cases of train and test; "
+        "'isic2016_deduplicated' leaves them out",
     ),
     SegmentationSet(
         name="dfu",
@@ -209,6 +211,9 @@ SEGMENTATION_SETS: tuple[SegmentationSet, ...] = (
 
 BY_NAME: Mapping[str, SegmentationSet] = {known.name: known for known in SEGMENTATION_SETS}
 
+REPEATING: tuple[str, ...] = tuple(known.name for known in SEGMENTATION_SETS if known.overlap)
+"""The sets whose released lists have some pictures twice."""
+
 POOLS: Mapping[str, tuple[str, ...]] = {
     "pooled_polyp": ("kvasir_polyp", "clinicdb_polyp", "bkai_polyp"),
     "pooled_all": (
@@ -222,6 +227,11 @@ CHANNELS: tuple[str, ...] = (
     "polyp", "foot_ulcer", "skin_cancer", "ventricle", "myocardium", "atrium", "tumor", *_FINDINGS,
 )  # fmt: skip
 """What the paper's pooled CNN outlines, in the order of its channels."""
+
+
+def deduplicated(name: str) -> str:
+    """Return the name of the card of a set, or of a pool of sets, that has every picture once."""
+    return f"{name}_deduplicated"
 
 
 def pooled_class(name: str, label: int) -> str:
