@@ -71,20 +71,30 @@ class CardTable(Mapping[str, CardT]):
     def __len__(self) -> int:
         return len(self._own)
 
+    def of_module(self, module: str) -> dict[str, CardT]:
+        """Return the cards of a user's module by name.
+
+        Raises:
+            SelectionError: there is no such module, or no card in it.
+        """
+        nothing = SelectionError(f"there is no module '{module}': check the name and PYTHONPATH")
+        return self._found(module, import_outside(module, nothing))
+
     def _outside(self, name: str) -> CardT:
         module = name.rpartition(".")[0]
-        found = import_outside(
-            module,
-            SelectionError(
-                f"there is no module '{module}' for '{name}': check the name and PYTHONPATH"
-            ),
+        nothing = SelectionError(
+            f"there is no module '{module}' for '{name}': check the name and PYTHONPATH"
         )
-        cards: dict[str, CardT] = {card.name: card for card in getattr(found, self._attribute, ())}
-        if not cards:
-            raise SelectionError(f"'{name}': module '{module}' has no cards in {self._attribute}")
+        cards = self._found(module, import_outside(module, nothing))
         if name not in cards:
             raise SelectionError(
                 f"module '{module}' has no '{name}' in {self._attribute}."
                 f"{did_you_mean(name, cards)}"
             )
         return cards[name]
+
+    def _found(self, module: str, imported: ModuleType) -> dict[str, CardT]:
+        cards = {card.name: card for card in getattr(imported, self._attribute, ())}
+        if not cards:
+            raise SelectionError(f"module '{module}' has no cards in {self._attribute}")
+        return cards

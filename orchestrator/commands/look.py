@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from orchestrator.commands.completion import complete_study
+from orchestrator.commands.listings import Listing, listed
 from orchestrator.commands.options import Json, StudyName, given_again, with_settings
 from orchestrator.console import OUT, print_json, print_next, print_rows
 from orchestrator.settings import Resolved
-from search_spaces.study import Cell, Study
 from trainables.config import canonical, flatten
 from trainables.errors import SelectionError, did_you_mean
 from trainables.outside import is_outside
+
+if TYPE_CHECKING:
+    from search_spaces.study import Cell, Study
 
 _SETTINGS = "settings"
 """What ``show`` is asked for in place of a study."""
@@ -25,25 +27,27 @@ _NOT_IN_TABLE = ("licence", "note")
 """Too long for a column: notes follow the table, licences are in the JSON."""
 
 
-class Listing(StrEnum):
-    """What ``ls`` can list."""
-
-    STUDIES = "studies"
-    DATA = "data"
-    BACKBONES = "backbones"
-
-
 @with_settings()
 def ls(
     resolved: Resolved,
     what: Annotated[Listing, typer.Argument(help="What to list.")] = Listing.STUDIES,
+    module: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE",
+            help="A module of yours, such as lab.cards: list what is in it instead.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """List studies, data sets or backbones, and whether what they need is here.
 
+    Backbones are networks of all kinds: of pictures, of texts, and those that segment.
+
     Example: xenograft ls data
     """
-    rows = {"studies": _studies, "data": _data, "backbones": _backbones}[what](resolved)
+    rows = listed(what, module, resolved.settings.locations)
     if as_json:
         print_json(rows)
         return
@@ -106,70 +110,6 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _studies(resolved: Resolved) -> list[dict[str, Any]]:
-    del resolved
-    from search_spaces.registry import STUDIES, load_study
-
-    rows = []
-    for name in STUDIES:
-        study = load_study(name)
-        rows.append(
-            {
-                "study": name,
-                "title": study.title,
-                "experiments": len(study.experiments),
-                "cells": len(study.cells()),
-            }
-        )
-    return rows
-
-
-def _data(resolved: Resolved) -> list[dict[str, Any]]:
-    from trainables.data.cards import DATA_CARDS, data_status
-
-    rows = []
-    for name, card in DATA_CARDS.items():
-        state = data_status(name, resolved.settings.locations)
-        rows.append(
-            {
-                "data set": name,
-                "title": card.title,
-                "kind": card.kind,
-                "classes": len(card.classes),
-                "twin": card.twin or "",
-                "licence": card.licence,
-                "here": state.present,
-                "note": "" if state.present else state.reason,
-            }
-        )
-    return rows
-
-
-def _backbones(resolved: Resolved) -> list[dict[str, Any]]:
-    from trainables.config import BackboneRef
-    from trainables.models.cards import BACKBONE_CARDS
-    from trainables.models.weights import weights_status
-
-    rows = []
-    for name, card in BACKBONE_CARDS.items():
-        ref = BackboneRef(card=name, weights=card.default_weights)
-        state = weights_status(ref, resolved.settings.locations)
-        rows.append(
-            {
-                "backbone": name,
-                "title": card.title,
-                "params (M)": card.params_m,
-                "px": card.image_size_px,
-                "weights": list(card.tags),
-                "licence": "; ".join(f"{s.tag}: {s.licence}" for s in card.sources),
-                "twin": card.twin or "",
-                "here": state.present,
-                "note": "" if state.present else state.reason,
-            }
-        )
-    return rows
 
 
 def _show_settings(resolved: Resolved, as_json: bool) -> None:

@@ -103,6 +103,9 @@ def _refused(said: Said, message: str) -> None:
         (["prepare", "nope", "--source", "."], r"no data set 'nope'"),
         (["prepare", "aptos2019", "--source", "missing"], r"missing is not a folder"),
         (["show", "nope"], r"no study 'nope'"),
+        (["ls", "data", "nope.cards"], r"no module 'nope.cards': check the name and PYTHONPATH"),
+        (["ls", "backbones", "json"], r"module 'json' has no cards in BACKBONE_CARDS"),
+        (["ls", "studies", "nope.study"], r"no module 'nope.study' with a STUDY"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
 )
@@ -276,6 +279,33 @@ def test_preparing_part_of_a_set_says_what_is_missing(xenograft: Command, tmp_pa
     assert said.code == 0, said
     assert "warning: not the complete set: train: 7 pictures instead of 2564" in said.out
     assert "train: 7 pictures" in json.loads(xenograft(*command, "--json").out)["differs"]
+
+
+def test_backbones_are_networks_of_all_kinds(xenograft: Command) -> None:
+    rows = {row["backbone"]: row for row in json.loads(xenograft("ls", "backbones", "--json").out)}
+    found = {name: (rows[name]["for"], rows[name]["px"]) for name in ("deit_s", "minilm", "cris")}
+    assert found == {"deit_s": ("pictures", 224), "minilm": ("texts", ""), "cris": ("masks", 416)}
+    assert "pmc15m: as biomed_clip pmc15m" in rows["biomed_clipseg"]["licence"]
+    assert rows["cris_twin"]["here"]
+
+
+def test_a_module_of_ones_own_is_listed_instead(
+    xenograft: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "listed_cards.py").write_text(
+        "from dataclasses import replace\n"
+        "from trainables.data.cards import get_data_card\n"
+        "from trainables.models.cards import get_backbone_card\n"
+        "DATA_CARDS = (replace(get_data_card('aptos2019'), name='listed_cards.eyes'),)\n"
+        "BACKBONE_CARDS = (replace(get_backbone_card('deit_s'), name='listed_cards.net'),)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (eyes,) = json.loads(xenograft("ls", "data", "listed_cards", "--json").out)
+    (net,) = json.loads(xenograft("ls", "backbones", "listed_cards", "--json").out)
+    assert (eyes["data set"], eyes["here"]) == ("listed_cards.eyes", False)
+    assert (net["backbone"], net["for"]) == ("listed_cards.net", "pictures")
+    (toy,) = json.loads(xenograft("ls", "studies", TOY, "--json").out)
+    assert (toy["study"], toy["cells"]) == (TOY, 4)
 
 
 @pytest.mark.parametrize("verb", VERBS)
