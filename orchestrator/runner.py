@@ -26,6 +26,7 @@ from rich.console import Console
 
 from orchestrator.events import GOES_ON, EndEvent, Event
 from orchestrator.ledger import Ledger
+from orchestrator.models.registration import ModelRegistry
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
 from orchestrator.provenance import provenance
@@ -84,6 +85,7 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         ledger = Ledger(folder / "ledger.jsonl")
         queue = StudyQueue(plan, ledger)
         tracker = Tracker(
+            models=_models(settings, plan.study.name),
             ledger.path,
             settings.tracking_uri,
             plan.study.name,
@@ -108,6 +110,12 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         for p in queue.cells.values()
         if p.end is not None and p.end.state == "failed"
     }
+def _models(settings: Settings, study: str) -> ModelRegistry | None:
+    if settings.models == "off":
+        return None
+    return ModelRegistry(study=study, locations=settings.locations)
+
+
     return Outcome(
         finished=queue.finished, ran=len(ended), failed_cells=failed, undelivered=undelivered
     )

@@ -33,6 +33,8 @@ class Settings:
         tracking_uri: MLflow store (default: a sqlite file in the storage).
         file_names: 'hashed' keeps names of files and patients out of the tracking store and the
             report; 'plain' lets them in.
+        models: 'champions' registers the best replicate of every cell that is completed, weights
+            and all; 'off' registers nothing, for sweeps of thousands of cells.
         hub: 'online' allows fetching weights from a model hub while planning.
         address: Ray cluster to use; empty starts a local one.
         workers_per_trial: DDP ranks of one trial.
@@ -50,6 +52,7 @@ class Settings:
     weights: Path = Path()
     tracking_uri: str = ""
     file_names: Literal["hashed", "plain"] = "hashed"
+    models: Literal["champions", "off"] = "champions"
     hub: Literal["offline", "online"] = "offline"
     address: str = ""
     workers_per_trial: int = 1

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import html.parser
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from trainables.registry import TRAINABLES
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,6 +55,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _leaves(nav: list[dict[str, Any]]) -> Iterator[str]:
+    for item in nav:
+        for value in item.values():
+            yield from [value] if isinstance(value, str) else _leaves(value)
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    pages = (ROOT / "docs").rglob("*.md")
+    assert sorted(_leaves(nav)) == sorted(str(page.relative_to(ROOT / "docs")) for page in pages)
+
+
+def test_every_trainable_has_its_config_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference" / "configs.md").read_text(encoding="utf-8")
+    named = dict(re.findall(r"^## (\w+)\n\n::: (\S+)$", text, re.MULTILINE))
+    assert named == dict(TRAINABLES)
+
+
 @pytest.mark.integration
 def test_every_page_is_in_the_site(site: Path) -> None:
     pages = (ROOT / "docs").rglob("*.md")
@@ -80,6 +104,12 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
         ("trainables", "trainables.errors.did_you_mean"),
         ("cards", "trainables.data.card.DataCard"),
         ("cards", "trainables.models.card.BackboneCard"),
+        ("studies", "search_spaces.compare.Compare"),
+        ("configs", "trainables.engine.config.OptimizerConfig"),
+        ("orchestrator", "orchestrator.report.Findings"),
+        ("orchestrator", "orchestrator.plan.make_plan"),
+        ("cluster", "cluster.spec.ClusterSpec"),
+        ("cluster", "cluster.launcher.Launcher"),
     ],
 )
 def test_the_reference_has_the_public_contract(site: Path, page: str, name: str) -> None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from orchestrator.events import (
     CellEndEvent,
@@ -34,6 +34,12 @@ _ARTIFACT_TYPES = {".json", ".jsonl", ".parquet"}
 _GALLERY_TYPES = {".json", ".png"}
 
 
+class Models(Protocol):
+    """Registers the models of cells, see :mod:`orchestrator.models.registration`."""
+
+    def register(self, end: CellEndEvent, history: History, folder: Path, runs: Runs) -> None: ...
+
+
 @dataclass(kw_only=True)
 class Delivery:
     """Turn events into run operations; reports wait in a buffer until their run is flushed.
@@ -42,6 +48,7 @@ class Delivery:
         folder: the study's folder, which artifact folders are relative to.
         file_names: how files and patients are called in the store.
         uncertain_until: up to this byte of the ledger, runs may exist that ``state`` lacks.
+        models: None registers none.
     """
 
     runs: Runs
@@ -50,6 +57,7 @@ class Delivery:
     folder: Path
     file_names: FileNames
     uncertain_until: int
+    models: Models | None = None
     buffers: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
     def deliver(self, offset: int, event: Event) -> None:
@@ -154,6 +162,8 @@ class Delivery:
         metrics = entities.metric_list(means, 0, event.t)
         self.runs.log(run, metrics=metrics, tags=self._told(entities.cell_end_tags(event)))
         self.runs.end(run, _STATUS[event.state], event.t)
+        if self.models is not None:
+            self.models.register(event, self.history, self.folder, self.runs)
 
     def _run_of(self, trial: str) -> str:
         run = self.state.trials.get(trial) or self.runs.find(names.TRIAL, trial)

@@ -1,4 +1,4 @@
-"""What earlier events still mean for later ones: session, end metrics, last steps, closed cells.
+"""What earlier events still mean for later ones: session, cells, replicates, last steps.
 
 Rebuilt from the delivered part of the ledger when a driver starts, so nothing here is stored.
 """
@@ -11,12 +11,21 @@ from statistics import fmean
 
 from orchestrator.events import (
     CellEndEvent,
+    CellEvent,
     EndEvent,
     Event,
     ReportEvent,
     SessionEvent,
     StartEvent,
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replicate:
+    """A replicate that ended well."""
+
+    start: StartEvent
+    end: EndEvent
 
 
 @dataclass(kw_only=True)
@@ -28,12 +37,17 @@ class History:
         ends: trial id -> the metrics it returned.
         steps: trial id -> the last step it reported.
         closed: cells that ended and had no trial started since.
+        cells: cell id -> the cell as it was planned last.
+        replicates: trial id -> a replicate that ended well.
     """
 
     session: SessionEvent | None = None
     ends: dict[str, Mapping[str, float]] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
+    cells: dict[str, CellEvent] = field(default_factory=dict)
+    replicates: dict[str, Replicate] = field(default_factory=dict)
+    _started: dict[str, StartEvent] = field(default_factory=dict)
 
     def observe(self, event: Event) -> None:
         """Take in the next event."""
@@ -42,8 +56,15 @@ class History:
         elif isinstance(event, EndEvent):
             if event.metrics:
                 self.ends[event.trial] = event.metrics
+            start = self._started.pop(event.trial, None)
+            if start is not None and event.state == "complete":
+                self.replicates[event.trial] = Replicate(start=start, end=event)
         elif isinstance(event, StartEvent):
             self.closed.discard(event.cell)
+            if event.phase == "replicate":
+                self._started[event.trial] = event
+        elif isinstance(event, CellEvent):
+            self.cells[event.cell] = event
         elif isinstance(event, CellEndEvent):
             self.closed.add(event.cell)
         elif isinstance(event, SessionEvent):

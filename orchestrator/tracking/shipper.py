@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.events import Event
 from orchestrator.ledger import Ledger
-from orchestrator.tracking.delivery import Delivery
+from orchestrator.tracking.delivery import Delivery, Models
 from orchestrator.tracking.file_names import FileNames
 from orchestrator.tracking.history import History
 from orchestrator.tracking.runs import RefusedError, Runs
@@ -48,6 +48,7 @@ class Shipper:
         tracking_uri: an address :func:`~orchestrator.tracking.store.check_uri` accepts.
         state_path: where the cursor is kept.
         hash_names: see :mod:`orchestrator.tracking.file_names`.
+        models: registers the models of cells; None registers none.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Shipper:
         study: str,
         state_path: Path,
         hash_names: bool = True,
+        models: Models | None = None,
     ) -> None:
+        self._models = models
         self._names = (
             FileNames.of_storage(ledger_path.parent.parent) if hash_names else FileNames(None)
         )
@@ -124,6 +127,7 @@ class Shipper:
             folder=self._ledger.path.parent,
             file_names=self._names,
             uncertain_until=self._ledger_size(),
+            models=self._models,
         )
 
     def _connect(self) -> Runs:

@@ -6,7 +6,7 @@ Axes: n pictures, t texts, d width.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -53,9 +53,18 @@ def similarities(
     """
     logger.warning(NOTICE)
     towers = load_aligned(clip) if isinstance(clip, Path) else _of_card(clip, locations)
+    return cosines(towers, (read_image(path) for path in pictures), texts)
+
+
+def cosines(towers: AlignedClip, pictures: Iterable[Tensor], texts: Sequence[str]) -> Tensor:
+    """Return the cosine of every picture, uint8 (3, h, w), with every text, (n, t), on the CPU.
+
+    Raises:
+        ConfigError: a text is too long.
+    """
     apply = towers.transform.build()
     with torch.no_grad():
-        rows = [towers.images(apply(read_image(path))[None]) for path in pictures]
+        rows = [towers.images(apply(picture_chw)[None]) for picture_chw in pictures]
         images_nd = functional.normalize(torch.cat(rows), dim=-1)
         return images_nd @ towers.texts.encode_texts(texts).T
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from trainables.analyses.frozen import FrozenTask
 from trainables.analyses.head_training import Cases, train_head
-from trainables.concepts.bottleneck_files import save_bottleneck
+from trainables.concepts.bottleneck_files import Reading, save_bottleneck
 from trainables.concepts.bottleneck_model import Bottleneck, ConceptScores
 from trainables.concepts.choice import DRAW_SEED, choose_concepts, drawn_columns
 from trainables.concepts.grounding import Grounding
@@ -27,6 +27,7 @@ from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.data.sets.knobo_knowledge import priors_of
 from trainables.errors import ConfigError
+from trainables.features import feature_seed
 
 if TYPE_CHECKING:
     from trainables.bottleneck import Config
@@ -57,7 +58,8 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     metrics = task.test(lambda feats_nd: trained.logits(reader.read(feats_nd)))
     if context.is_main:
         bottleneck = _as_bottleneck(head, reader, task.train.classes)
-        save_bottleneck(context.artifacts, bottleneck, _origin(config, task))
+        reading = _reading(config, task)
+        save_bottleneck(context.artifacts, bottleneck, _origin(config, task), reading)
     return metrics | trained.chosen()
 
 
@@ -96,6 +98,15 @@ def _reader(config: Config, task: FrozenTask) -> _Reader:
 
 def _origin(config: Config, task: FrozenTask) -> Origin:
     return Origin(backbone=config.backbone, clip=task.tower.clip, knowledge=config.knowledge)
+
+
+def _reading(config: Config, task: FrozenTask) -> Reading:
+    return Reading(
+        data=config.data.name,
+        transform=task.tower.transform,
+        seed=feature_seed(config.backbone, task.context),
+        replicate=task.context.replicate,
+    )
 
 
 def _chosen_grounding(config: Config, task: FrozenTask) -> Grounding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,29 @@ from trainables.concepts.bottleneck_model import Bottleneck, ConceptScores
 from trainables.concepts.grounding_files import Origin
 from trainables.config import canonical, from_mapping
 from trainables.data.atomic_file import replace_file, write_json
+from trainables.data.transforms import EvalTransform
 from trainables.errors import ConfigError, WeightsError
 
 _TENSORS = "bottleneck.safetensors"
 _DESCRIPTION = "bottleneck.json"
 
 
-def save_bottleneck(folder: Path, bottleneck: Bottleneck, origin: Origin) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What rebuilds the features that a bottleneck reads, beside the weights of their network.
+
+    Args:
+        data: whose pictures it was trained on.
+        seed, replicate: of the network, see :func:`trainables.models.factory.create_backbone`.
+    """
+
+    data: str
+    transform: EvalTransform
+    seed: int
+    replicate: int
+
+
+def save_bottleneck(folder: Path, bottleneck: Bottleneck, origin: Origin, reading: Reading) -> None:
     """Write both files; the readable one ranks the concepts of each class, the strongest first.
 
     Args:
@@ -33,6 +50,7 @@ def save_bottleneck(folder: Path, bottleneck: Bottleneck, origin: Origin) -> Non
         "concepts": list(bottleneck.scores.names),
         "probable": bottleneck.scores.probable,
         "origin": canonical(origin),
+        "reading": canonical(reading),
         "classes": {
             name: _ranked(bottleneck.scores.names, weight_c)
             for name, weight_c in zip(bottleneck.classes, bottleneck.weight_kc, strict=True)
@@ -68,6 +86,20 @@ def load_bottleneck(folder: Path) -> tuple[Bottleneck, Origin]:
         raise WeightsError(f"{folder} holds no concept bottleneck: {error!r}") from None
     _check_shapes(bottleneck, path)
     return bottleneck, origin
+
+
+def load_reading(folder: Path) -> Reading:
+    """Read how the bottleneck of a folder reads pictures.
+
+    Raises:
+        WeightsError: its description is missing or damaged, or does not say.
+    """
+    path = folder / _DESCRIPTION
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return from_mapping(Reading, content["reading"])
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        raise WeightsError(f"{path} does not say how pictures are read: {error!r}") from None
 
 
 def _tensors(bottleneck: Bottleneck) -> dict[str, Tensor]:

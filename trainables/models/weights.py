@@ -23,7 +23,7 @@ from trainables.models.text_cards import TEXT_CARDS, TextCard
 from trainables.models.twin_recipe import twin_key
 from trainables.outside import is_outside
 
-_Card = BackboneCard | TextCard | SegmenterCard
+Card = BackboneCard | TextCard | SegmenterCard
 
 _TRANSFER_VERSION = 1
 """Raised when the same weights and transfer level would give other numbers."""
@@ -63,7 +63,7 @@ def weights_status(ref: BackboneRef, locations: Locations) -> WeightsStatus:
         ConfigError: the card has no such transfer level or output block, or random weights have
             nothing to transfer.
     """
-    card = _card(ref.card)
+    card = card_of(ref.card)
     if ref.weights not in card.tags:
         raise WeightsError(
             f"backbone '{card.name}' has no weights '{ref.weights}'."
@@ -92,13 +92,13 @@ def _digest_of_parts(whole: str, ref: BackboneRef) -> str:
     return whole
 
 
-def _check_output(block: int, card: _Card) -> None:
+def _check_output(block: int, card: Card) -> None:
     if not isinstance(card, BackboneCard):
         raise ConfigError(f"output_block={block}: '{card.name}' has no blocks to choose from")
     card.check_output_block(block)
 
 
-def _check_transfer(ref: BackboneRef, level: int, card: _Card) -> None:
+def _check_transfer(ref: BackboneRef, level: int, card: Card) -> None:
     if not isinstance(card, BackboneCard):
         raise ConfigError(f"transfer_level={level}: '{card.name}' has no transfer levels")
     if ref.weights == RANDOM:
@@ -156,7 +156,7 @@ def fetch_weights(ref: BackboneRef, locations: Locations) -> Path | None:
     Raises:
         WeightsError: they are absent and cannot be fetched, or the fetched file is a wrong one.
     """
-    status, card = weights_status(ref, locations), _card(ref.card)
+    status, card = weights_status(ref, locations), card_of(ref.card)
     if isinstance(card, SegmenterCard):
         for part in card.parts.get(ref.weights, ()):
             fetch_weights(part, locations)
@@ -166,10 +166,15 @@ def fetch_weights(ref: BackboneRef, locations: Locations) -> Path | None:
     return require_weights(ref, locations).path
 
 
-def _card(name: str) -> _Card:
+def card_of(name: str) -> Card:
+    """Return the card of a backbone, text encoder or segmenter.
+
+    Raises:
+        SelectionError: there is none of that name.
+    """
     if is_outside(name):
         return get_backbone_card(name)
-    cards: dict[str, _Card] = {**BACKBONE_CARDS, **TEXT_CARDS, **SEGMENTER_CARDS}
+    cards: dict[str, Card] = {**BACKBONE_CARDS, **TEXT_CARDS, **SEGMENTER_CARDS}
     if name not in cards:
         raise SelectionError(f"there is no backbone '{name}'.{did_you_mean(name, cards)}")
     return cards[name]
@@ -291,13 +296,18 @@ def _in_package(source: WeightsSource) -> Path | None:
 
 
 def _in_hub_cache(source: WeightsSource) -> Path | None:
+    from huggingface_hub import constants
+
+    # The library's own search brings its client of the network, half of what a plan takes.
+    if not (Path(constants.HF_HUB_CACHE) / f"models--{source.origin.replace('/', '--')}").is_dir():
+        return None
     from huggingface_hub import try_to_load_from_cache
 
     cached = try_to_load_from_cache(source.origin, source.filename)
     return Path(cached) if isinstance(cached, str) else None
 
 
-def _download(source: WeightsSource, card: _Card) -> None:
+def _download(source: WeightsSource, card: Card) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 

@@ -1,0 +1,1 @@
+"""Registered models: which replicate stands for a cell, what goes with it, and how it is found."""
