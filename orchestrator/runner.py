@@ -85,12 +85,12 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         ledger = Ledger(folder / "ledger.jsonl")
         queue = StudyQueue(plan, ledger)
         tracker = Tracker(
-            models=_models(settings, plan.study.name),
             ledger.path,
             settings.tracking_uri,
             plan.study.name,
             folder / "tracking.json",
             hash_names=settings.file_names == "hashed",
+            models=_models(settings, plan.study.name),
         )
         ended: list[str] = []
         queue.listen(lambda event: _on_event(event, folder, tracker, ended))
@@ -110,15 +110,15 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         for p in queue.cells.values()
         if p.end is not None and p.end.state == "failed"
     }
+    return Outcome(
+        finished=queue.finished, ran=len(ended), failed_cells=failed, undelivered=undelivered
+    )
+
+
 def _models(settings: Settings, study: str) -> ModelRegistry | None:
     if settings.models == "off":
         return None
     return ModelRegistry(study=study, locations=settings.locations)
-
-
-    return Outcome(
-        finished=queue.finished, ran=len(ended), failed_cells=failed, undelivered=undelivered
-    )
 
 
 @contextmanager
