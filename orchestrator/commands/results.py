@@ -29,20 +29,27 @@ def report(
 
     Example: xenograft report demo
     """
-    from orchestrator.report import build_report, load_study_results, print_tables, to_json
+    from orchestrator.report import (
+        Findings,
+        build_report,
+        load_study_results,
+        print_tables,
+        to_json,
+    )
     from orchestrator.runner import study_folder
     from search_spaces.registry import load_study
 
     spec = load_study(study)
     with ERR.status("reading the tracking store"):
         results = load_study_results(resolved.settings.tracking_uri, spec.name)
+        findings = Findings(results=results, study=spec)
     if as_json:
-        print_json(to_json(results, spec))
+        print_json(to_json(findings))
         return
-    print_tables(results, spec, OUT)
+    print_tables(findings, OUT)
     folder = out or study_folder(resolved.settings, spec.name) / "report"
     with ERR.status("drawing tables and figures"):
-        page, *others = build_report(results, spec, folder)
+        page, *others = build_report(findings, folder)
     line = f"wrote {page} and {len(others)} tables and figures beside it"
     OUT.print(line, markup=False, soft_wrap=True)
     print_next(f"open the page, or xenograft ui{given_again(resolved)}")

@@ -89,7 +89,7 @@ def run_selection(selection: Selection, resolved: Resolved) -> None:
 
 
 def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
-    from orchestrator.report import load_study_results, print_tables
+    from orchestrator.report import Findings, load_study_results, print_tables
     from orchestrator.runner import run_plan
     from orchestrator.tracking.store import hide_password
 
@@ -112,7 +112,7 @@ def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
         OUT.print("nothing to do: every cell of this selection is finished")
     if not outcome.undelivered:
         results = load_study_results(settings.tracking_uri, planned.study.name)
-        print_tables(results, planned.study, OUT)
+        print_tables(Findings(results=results, study=planned.study), OUT)
     for cell, reason in outcome.failed_cells.items():
         print_error(f"{cell}: {reason}")
     OUT.print()

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.report.cell_figures import CellFigure, cell_figures
+from orchestrator.report.cell_files import cells_csv, metrics_csv
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.figure_format import inline_svg, svg
 from orchestrator.report.file_name import file_name
+from orchestrator.report.findings import Findings
 from orchestrator.report.galleries import GALLERIES, fetch_galleries
 from orchestrator.report.html import PageContent, gallery_page, report_page
 from orchestrator.report.latex import table_latex
-from orchestrator.report.logged_jobs import logged_jobs
 from orchestrator.report.page_figure import PageFigure
-from orchestrator.report.pair_figure import pairs_csv
-from orchestrator.report.pairs import Pair, compare_pairs
+from orchestrator.report.pair_table import pairs_csv
 from orchestrator.report.results import StudyResults
-from orchestrator.report.selection_tables import selection_csv, selection_tables
+from orchestrator.report.selection_tables import selection_csv
 from orchestrator.report.study_figures import Drawn, study_figures
-from orchestrator.report.table import Table
-from orchestrator.report.tables import build_tables
-from search_spaces.study import Study
 from trainables.errors import StorageError
 
 _MOST_INLINE = 150
 """Cells whose figures are in the page: they make it about 5 MB."""
 
 
-def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path]:
-    """Write ``report.html``, ``results.csv``, ``tables/*.tex`` and ``figures/*`` into a folder.
+def build_report(findings: Findings, folder: Path) -> list[Path]:
+    """Write the page, the numbers as CSV, ``tables/*.tex`` and ``figures/*`` into a folder.
 
+    ``results.csv`` has the numbers of the tables, ``cells.csv`` what each cell stands on,
+    ``metrics.csv`` every metric of each cell.
     Where runs left logs for it, ``model_selection.csv`` too; where they left pictures,
     ``galleries/*``; where the study compares levels, ``comparisons.csv``.
 
@@ -42,49 +41,33 @@ def build_report(results: StudyResults, study: Study, folder: Path) -> list[Path
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write_all(results, study, folder)
+        return _write_all(findings, folder)
     except OSError as error:
         raise StorageError(f"cannot write the report to {folder}: {error.strerror}") from error
 
 
-def _write_all(results: StudyResults, study: Study, folder: Path) -> list[Path]:
-    tables = build_tables(results, study)
+def _write_all(findings: Findings, folder: Path) -> list[Path]:
+    results, study, tables = findings.results, findings.study, findings.tables
     files = {f"tables/{file_name(t.name)}.tex": table_latex(t) for t in tables}
-    pairs = _compared(results, study, tables)
-    if pairs:
-        files["comparisons.csv"] = pairs_csv(pairs)
-    by_name = {experiment: found for (experiment, _), found in pairs.items()}
-    of_study = _study_figures(study_figures(results, study, tables, by_name), files)
+    if findings.pairs:
+        files["comparisons.csv"] = pairs_csv(findings.pairs)
+    of_study = _study_figures(study_figures(findings), files)
     of_cells = _cell_figures(results, folder, files)
-    selection = selection_tables(logged_jobs(results, study))
-    if selection:
-        files["model_selection.csv"] = selection_csv(selection)
+    if findings.selection:
+        files["model_selection.csv"] = selection_csv(findings.selection)
     galleries = fetch_galleries(results, study, folder / GALLERIES)
     files |= {gallery.file: gallery_page(study, gallery) for gallery in galleries}
-    shown = PageContent(
-        tables=tables,
-        study_figures=of_study,
-        cell_figures=of_cells,
-        selection=selection,
-        galleries=galleries,
-    )
-    page = report_page(results, study, shown)
-    written = {"report.html": page, "results.csv": results_csv(tables), **files}
+    shown = PageContent(study_figures=of_study, cell_figures=of_cells, galleries=galleries)
+    written = {
+        "report.html": report_page(findings, shown),
+        "results.csv": results_csv(tables),
+        "cells.csv": cells_csv(results),
+        "metrics.csv": metrics_csv(results),
+        **files,
+    }
     for name, content in written.items():
         _write(folder / name, content)
     return [folder / name for name in written]
-
-
-def _compared(
-    results: StudyResults, study: Study, tables: Sequence[Table]
-) -> dict[tuple[str, str], list[Pair]]:
-    """Return the pairs of levels of every experiment that asks for them, by it and the factor."""
-    declared = {e.name: e.compare for e in study.experiments if e.compare is not None}
-    return {
-        (table.name, declared[table.name].levels): pairs
-        for table in tables
-        if table.name in declared and (pairs := compare_pairs(results, table, declared[table.name]))
-    }
 
 
 def _study_figures(figures: Iterable[Drawn], files: dict[str, str]) -> dict[str, list[PageFigure]]:

@@ -1,76 +1,60 @@
-"""Every number of a study in one CSV file: a line per place and metric."""
+"""The numbers of a study's tables as CSV: a line per place, the published number beside ours."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.report.results import CellResult
-from orchestrator.report.statistics import Statistic, summarise
+from orchestrator.report.csv_text import csv_text
+from orchestrator.report.statistics import Statistic
 from orchestrator.report.table import Entry, Table
 from search_spaces.study import cell_key
 
-_WHERE = ("experiment", "place")
 _NUMBERS = ("n", "mean", "sd", "se", "ci95_low", "ci95_high")
 _PUBLISHED = ("value", "error", "error_kind", "n", "source", "doubt")
 _COMPARISON = ("difference", "low", "high", "p", "kind")
-_VERDICT = (
+_WHERE = ("experiment", "place")
+_FIELDS = (
+    *("state", "metric", *_NUMBERS),
+    *(f"published_{name}" for name in _PUBLISHED),
     *("verdict", "verdict_why", "verdict_p_holm"),
     *(f"verdict_{name}" for name in _COMPARISON),
+    *("labels", "note", "cells"),
 )
-_FACTS = (
-    "seeds",
-    "recipe",
-    "data",
-    "data_kinds",
-    "data_digests",
-    "weights",
-    "weights_kinds",
-    "weights_digests",
-    "cell",
-    "run_id",
-)
-_FIELDS = (
-    *("state", "metric", "printed", *_NUMBERS),
-    *(f"published_{name}" for name in _PUBLISHED),
-    *_VERDICT,
-    *_FACTS,
-)
+
+RESULTS_COLUMNS = (*_WHERE, *_FIELDS)
+"""All columns but those of the levels, which stand before ``state`` as ``level.<factor>``."""
 
 
 def results_csv(tables: Sequence[Table]) -> str:
-    """Return the CSV text. ``printed`` is 1 on the line of the metric that the table prints."""
+    """Return the CSV text: a line per number, and per place that should have one.
+
+    What was imported for a place has a line of its own. What a number stands on is in ``cells.csv``
+    under the ids of ``cells``.
+    """
     factors = dict.fromkeys(name for t in tables for e in t.entries for name in e.levels)
     levels = [f"level.{name}" for name in factors]
-    file = io.StringIO()
-    writer = csv.DictWriter(file, (*_WHERE, *levels, *_FIELDS), restval="")
-    writer.writeheader()
-    for table in tables:
-        for entry in table.entries:
-            where = {
-                "experiment": table.name,
-                "place": cell_key(table.name, tuple(entry.levels.items())),
-                **{f"level.{name}": level for name, level in entry.levels.items()},
-            }
-            for line in _lines(entry):
-                writer.writerow({**where, **line})
-    return file.getvalue()
+    lines = (line for table in tables for entry in table.entries for line in _lines(table, entry))
+    return csv_text((*_WHERE, *levels, *_FIELDS), lines)
 
 
-def _lines(entry: Entry) -> Iterator[dict[str, object]]:
-    facts = {**_facts(entry.cells), "state": entry.status}
-    numbers = {} if entry.statistic is None else _numbers(entry.statistic)
-    yield {**facts, "metric": entry.metric, "printed": 1, **numbers, **_published(entry)}
+def _lines(table: Table, entry: Entry) -> Iterator[Mapping[str, object]]:
+    where = {
+        "experiment": table.name,
+        "place": cell_key(table.name, tuple(entry.levels.items())),
+        **{f"level.{name}": level for name, level in entry.levels.items()},
+        "metric": entry.metric,
+    }
+    yield {
+        **where,
+        "state": entry.status,
+        **({} if entry.statistic is None else _numbers(entry.statistic)),
+        **_published(entry),
+        "labels": " ".join(entry.labels),
+        "note": entry.note,
+        "cells": " ".join(cell.cell for cell in entry.cells),
+    }
     for found in entry.imported:
-        yield {"state": "imported", "metric": entry.metric, "printed": 0, **_numbers(found)}
-    if entry.cell is None or entry.statistic is None:
-        return
-    others = {name for r in entry.cell.replicates for name in r.metrics} - {entry.metric}
-    for metric in sorted(others):
-        statistic = summarise(entry.cell.values(metric))
-        if statistic is not None:
-            yield {**facts, "metric": metric, "printed": 0, **_numbers(statistic)}
+        yield {**where, "state": "imported", **_numbers(found)}
 
 
 def _numbers(statistic: Statistic) -> dict[str, object]:
@@ -88,21 +72,3 @@ def _published(entry: Entry) -> dict[str, object]:
     if verdict.comparison is not None:
         said |= {f"verdict_{name}": getattr(verdict.comparison, name) for name in _COMPARISON}
     return parts | said
-
-
-def _facts(cells: Sequence[CellResult]) -> dict[str, object]:
-    """Return what the number stands on; a derived one on several cells, each fact named once."""
-    data = list(dict.fromkeys(d for cell in cells for d in cell.data))
-    weights = list(dict.fromkeys(w for cell in cells for w in cell.weights))
-    return {
-        "seeds": " ".join(str(r.seed) for cell in cells for r in cell.replicates),
-        "recipe": " ".join(dict.fromkeys(cell.recipe for cell in cells)),
-        "data": " ".join(d.name for d in data),
-        "data_kinds": " ".join(d.kind for d in data),
-        "data_digests": " ".join(d.digest for d in data),
-        "weights": " ".join(f"{w.card}:{w.weights}" for w in weights),
-        "weights_kinds": " ".join(w.kind for w in weights),
-        "weights_digests": " ".join(w.digest for w in weights),
-        "cell": " ".join(cell.cell for cell in cells),
-        "run_id": " ".join(cell.run_id for cell in cells),
-    }

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from orchestrator.report import number, page_facts
-from orchestrator.report.collector import SelectionTable
+from orchestrator.report.findings import Findings
 from orchestrator.report.galleries import ExperimentGallery, GalleryPicture
 from orchestrator.report.page_figure import PageFigure
-from orchestrator.report.results import CellResult, StudyResults
+from orchestrator.report.results import CellResult
 from orchestrator.report.selection_tables import title as selection_title
 from orchestrator.report.table import (
     IMPORTED_LEGEND,
@@ -58,38 +58,36 @@ class _CellGroup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageContent:
-    """What the page shows of the results.
+    """What the page shows of the results beside their tables.
 
     Args:
         study_figures: experiment -> its figures; under the empty name, those of the study.
         cell_figures: cell id -> its figures.
-        selection: tables of model selection; empty where no run has the logs for it.
         galleries: pictures that trials left, by experiment; some of them become part of the page.
     """
 
-    tables: Sequence[Table]
     study_figures: Mapping[str, Sequence[PageFigure]]
     cell_figures: Mapping[str, Sequence[PageFigure]]
-    selection: Sequence[SelectionTable]
     galleries: Sequence[ExperimentGallery]
 
 
-def report_page(results: StudyResults, study: Study, content: PageContent) -> str:
+def report_page(findings: Findings, content: PageContent) -> str:
     """Return the page."""
     from markupsafe import Markup
 
+    results, study, tables = findings.results, findings.study, findings.tables
     return _template("page.html.jinja").render(
         study=study,
         results=results,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        glance=page_facts.glance(results, content.tables),
-        tables=content.tables,
-        legend={label: LEGEND[label] for label in _labels(content.tables)},
+        glance=page_facts.glance(results, tables),
+        tables=tables,
+        legend={label: LEGEND[label] for label in _labels(tables)},
         figures=content.study_figures,
-        groups=_groups(results, study, content),
+        groups=_groups(findings, content),
         few=len(results.cells) <= _FEW,
         intervals=INTERVALS,
-        meanings=_meanings(content.tables),
+        meanings=_meanings(tables),
         symbols=SYMBOLS,
         data=page_facts.unique(results, "data"),
         weights=page_facts.unique(results, "weights"),
@@ -98,9 +96,9 @@ def report_page(results: StudyResults, study: Study, content: PageContent) -> st
         number=number,
         spans=header_spans,
         idle_text=idle_text,
-        has_imported=any(table.has_imported for table in content.tables),
+        has_imported=any(table.has_imported for table in tables),
         imported_legend=IMPORTED_LEGEND,
-        selection=content.selection,
+        selection=findings.selection,
         selection_title=selection_title,
         galleries=content.galleries,
         inline_picture=_inline_picture,
@@ -148,19 +146,20 @@ def _template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def _groups(results: StudyResults, study: Study, content: PageContent) -> list[_CellGroup]:
+def _groups(findings: Findings, content: PageContent) -> list[_CellGroup]:
     numbers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for entry in (entry for table in content.tables for entry in table.entries):
+    for entry in (entry for table in findings.tables for entry in table.entries):
         if entry.cell is not None and entry.statistic is not None:
             mean, spread = number.mean_text(entry.statistic), number.spread_text(entry.statistic)
             numbers[entry.cell.cell][f"{entry.metric} {mean} {spread}"] = None
-    members: dict[str, list[_CellView]] = {e.name: [] for e in study.experiments}
-    for cell in results.cells:
+    members: dict[str, list[_CellView]] = {e.name: [] for e in findings.study.experiments}
+    for cell in findings.results.cells:
         view = _CellView(
             result=cell,
             statistic="; ".join(numbers[cell.cell]),
             commands=tuple(
-                rerun_command(study.name, cell, p.experiment, p.levels) for p in cell.places
+                rerun_command(findings.study.name, cell, p.experiment, p.levels)
+                for p in cell.places
             ),
             figures=tuple(content.cell_figures.get(cell.cell, ())),
         )

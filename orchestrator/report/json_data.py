@@ -6,22 +6,22 @@ import dataclasses
 import math
 from typing import Any
 
-from orchestrator.report.logged_jobs import logged_jobs
-from orchestrator.report.results import StudyResults
-from orchestrator.report.selection_tables import selection_json, selection_tables
+from orchestrator.report.findings import Findings
+from orchestrator.report.pair_table import PairTable
+from orchestrator.report.selection_tables import selection_json
 from orchestrator.report.table import INTERVALS, Entry, Table
-from orchestrator.report.tables import build_tables
-from search_spaces.study import Study
 
 
-def to_json(results: StudyResults, study: Study) -> dict[str, Any]:
+def to_json(findings: Findings) -> dict[str, Any]:
     """Return the tables with every number, its spread and what it stands on."""
+    study, results = findings.study, findings.results
     return {
         "study": study.name,
         "title": study.title,
         "paper": study.paper,
-        "tables": [_table(table) for table in build_tables(results, study)],
-        "model_selection": _finite(selection_json(selection_tables(logged_jobs(results, study)))),
+        "tables": [_table(table) for table in findings.tables],
+        "comparisons": [_pairs(found) for found in findings.pairs],
+        "model_selection": _finite(selection_json(findings.selection)),
         "failures": dict(results.failures()),
         "retries": dict(results.retries()),
         "superseded": results.superseded,
@@ -35,6 +35,15 @@ def _table(table: Table) -> dict[str, Any]:
         "interval": INTERVALS[table.interval],
         "verdicts": table.verdicts,
         "entries": [_entry(entry) for entry in table.entries],
+    }
+
+
+def _pairs(found: PairTable) -> dict[str, Any]:
+    return {
+        "experiment": found.experiment,
+        "factor": found.factor.name,
+        "over": found.over,
+        "pairs": [_finite(dataclasses.asdict(pair)) for pair in found.pairs],
     }
 
 

@@ -61,7 +61,7 @@ def _seeds(results: StudyResults) -> str:
     seeds = [trial.seed for cell in results.cells for trial in cell.replicates]
     if not seeds:
         return ""
-    return f"{len(set(seeds))} in {len(seeds)} replicates; listed with each cell and in results.csv"
+    return f"{len(set(seeds))} in {len(seeds)} replicates; listed with each cell and in cells.csv"
 
 
 def _failed(results: StudyResults) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.report.figure_style import SMALL
@@ -17,22 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ALPHA = 0.05
 _CELL_IN = 0.72
 _COLOURS = "PuOr"
 _TEXT = "#111111"
 """Of the numbers: they stand on light colours, also in a dark page."""
-_FIELDS = ("experiment", "factor", *Pair.__dataclass_fields__)
 
 
-def pair_words(pairs: Sequence[Pair], over: str) -> str:
-    """Return what the matrix shows, for its caption."""
-    kinds = ", ".join(dict.fromkeys(pair.kind for pair in pairs))
-    return (
-        f"Mean difference over {over}, row minus column; below it p, corrected by Holm over "
-        f"{sum(pair.p is not None for pair in pairs)} pairs, with a star if it is at most 0.05. "
-        f"By: {kinds}."
-    )
+MATRIX_WORDS = "Row minus column; below it Holm's p, with a star if it is at most 0.05."
+"""How to read the matrix, before what its numbers are."""
 
 
 def draw_pairs(pairs: Sequence[Pair], factor: Factor) -> Figure:
@@ -51,8 +40,8 @@ def draw_pairs(pairs: Sequence[Pair], factor: Factor) -> Figure:
     for pair in pairs:
         row, column = at[pair.first], at[pair.second]
         values[row, column], values[column, row] = pair.effect, -pair.effect
-        _write(axes, row, column, pair.effect, pair.p_holm)
-        _write(axes, column, row, -pair.effect, pair.p_holm)
+        _write(axes, row, column, pair.effect, pair)
+        _write(axes, column, row, -pair.effect, pair)
     # Twice the range: the ends of the colours are too dark to write on.
     most = 2 * float(np.nanmax(np.abs(values))) or 1.0
     axes.imshow(values, cmap=_COLOURS, vmin=-most, vmax=most)
@@ -63,24 +52,10 @@ def draw_pairs(pairs: Sequence[Pair], factor: Factor) -> Figure:
     return figure
 
 
-def pairs_csv(compared: Mapping[tuple[str, str], Sequence[Pair]]) -> str:
-    """Return every pair as CSV.
-
-    Args:
-        compared: experiment and factor -> its pairs.
-    """
-    file = io.StringIO()
-    writer = csv.DictWriter(file, _FIELDS)
-    writer.writeheader()
-    for (experiment, factor), pairs in compared.items():
-        for pair in pairs:
-            writer.writerow({"experiment": experiment, "factor": factor, **asdict(pair)})
-    return file.getvalue()
-
-
-def _write(axes: Axes, row: int, column: int, effect: float, p: float | None) -> None:
-    star = "*" if p is not None and p <= _ALPHA else ""
-    text = f"{effect:+.3f}\n" + ("no test" if p is None else f"p {p_text(p)}{star}")
+def _write(axes: Axes, row: int, column: int, effect: float, pair: Pair) -> None:
+    star = "*" if pair.is_called else ""
+    tested = "no test" if pair.p_holm is None else f"p {p_text(pair.p_holm)}{star}"
+    text = f"{effect:+.3f}\n{tested}"
     weight = "bold" if star else "normal"
     axes.text(
         column, row, text, ha="center", va="center", fontsize=SMALL - 1, color=_TEXT, weight=weight

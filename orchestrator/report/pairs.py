@@ -20,6 +20,8 @@ from search_spaces.compare import Compare
 _LEAST_UNITS = 5
 """Independent units from which their ranks are tested, instead of seeds or cases within them."""
 
+_ALPHA = 0.05
+
 _Place = tuple[tuple[str, str], ...]
 """Levels of every factor but the compared one."""
 
@@ -43,6 +45,11 @@ class Pair:
     p: float | None
     kind: str
     p_holm: float | None = None
+
+    @property
+    def is_called(self) -> bool:
+        """Whether the two are called different, with a 5 % chance of a false alarm in a table."""
+        return self.p_holm is not None and self.p_holm <= _ALPHA
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

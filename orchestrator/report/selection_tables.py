@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.domainbed_log import Job, LogMetric
 from orchestrator.report.collector import Collected, Row, SelectionTable, collect
+from orchestrator.report.csv_text import csv_text
 from orchestrator.report.model_selection import RULES, Rule
 
 METRIC_NAMES: dict[LogMetric, str] = {"f1m": "macro F1", "acc": "accuracy", "f1w": "weighted F1"}
@@ -46,11 +45,7 @@ def title(table: SelectionTable) -> str:
 def selection_csv(tables: Sequence[SelectionTable]) -> str:
     """Return the CSV text: a line per number, with what each repetition gave and at which step."""
     lines = [line for table in tables for row in table.rows for line in _lines(table, row)]
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(lines[0]) if lines else ["rule"])
-    writer.writeheader()
-    writer.writerows(lines)
-    return file.getvalue()
+    return csv_text(list(lines[0]) if lines else ["rule"], lines)
 
 
 def selection_json(tables: Sequence[SelectionTable]) -> list[dict[str, Any]]:

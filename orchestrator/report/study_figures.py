@@ -12,11 +12,12 @@ from orchestrator.report.derived_bars import derived_bars, draw_bars
 from orchestrator.report.facets import Page, pages
 from orchestrator.report.factor_curves import factor_panels
 from orchestrator.report.figure_style import SMALL, in_style
+from orchestrator.report.findings import Findings
 from orchestrator.report.gain_scatter import draw_scatter, scatter
 from orchestrator.report.heat_maps import draw_matrices, matrix_panels
 from orchestrator.report.layer_curves import layer_panels
-from orchestrator.report.pair_figure import draw_pairs, pair_words
-from orchestrator.report.pairs import Pair
+from orchestrator.report.pair_figure import MATRIX_WORDS, draw_pairs
+from orchestrator.report.pair_table import PairTable
 from orchestrator.report.results import StudyResults
 from orchestrator.report.table import LEGEND, Entry, Table, shared_labels
 from search_spaces.figures import (
@@ -52,29 +53,23 @@ class Drawn:
     figure: Figure
 
 
-def study_figures(
-    results: StudyResults,
-    study: Study,
-    tables: Sequence[Table],
-    pairs: Mapping[str, Sequence[Pair]],
-) -> Iterator[Drawn]:
+def study_figures(findings: Findings) -> Iterator[Drawn]:
     """Draw the figures of experiments, then those of the study; what has no number is left out.
-
-    Args:
-        pairs: experiment -> its levels that were compared.
 
     Raises:
         TrackingError: an artifact of a trial cannot be read.
     """
-    by_name = {table.name: table for table in tables}
+    study = findings.study
+    by_name = {table.name: table for table in findings.tables}
+    pairs = {found.experiment: found for found in findings.pairs}
     for experiment in study.experiments:
         table = by_name.get(experiment.name)
         if table is not None:
             for figure in experiment.figures:
                 for page in pages(experiment.factors, figure.factors, figure.panels):
-                    yield from _page(figure, experiment, page, results, table)
-            if pairs.get(experiment.name):
-                yield _pairs(experiment, table, pairs[experiment.name])
+                    yield from _page(figure, experiment, page, findings.results, table)
+            if experiment.name in pairs:
+                yield _pairs(pairs[experiment.name], table)
     for declared in study.figures:
         if isinstance(declared, GainScatter):
             yield _scatter(declared, study, by_name)
@@ -82,11 +77,9 @@ def study_figures(
             yield _bars(declared, study, by_name[declared.table])
 
 
-def _pairs(experiment: Experiment, table: Table, pairs: Sequence[Pair]) -> Drawn:
-    assert experiment.compare is not None  # it has pairs
-    compare = experiment.compare
-    (factor,) = (f for f in experiment.factors if f.name == compare.levels)
-    named = {pair.first for pair in pairs} | {pair.second for pair in pairs}
+def _pairs(found: PairTable, table: Table) -> Drawn:
+    factor = found.factor
+    named = {level for pair in found.pairs for level in (pair.first, pair.second)}
     labels = shared_labels(
         cell
         for entry in table.entries
@@ -94,12 +87,12 @@ def _pairs(experiment: Experiment, table: Table, pairs: Sequence[Pair]) -> Drawn
         for cell in entry.cells
     )
     return Drawn(
-        of=experiment.name,
+        of=found.experiment,
         name="pairs",
-        title=f"{experiment.title}: {factor.name} by {factor.name}",
-        words=pair_words(pairs, compare.over),
+        title=f"{found.title}: {factor.name} by {factor.name}",
+        words=f"{MATRIX_WORDS} {found.words}",
         labels=labels,
-        figure=_stamp(in_style(lambda: draw_pairs(pairs, factor)), labels),
+        figure=_stamp(in_style(lambda: draw_pairs(found.pairs, factor)), labels),
     )
 
 

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.report.number import mean_text, published_text, spread_text
-from orchestrator.report.results import StudyResults
+from orchestrator.report.findings import Findings
+from orchestrator.report.number import mean_text, p_text, published_text, spread_text
+from orchestrator.report.pair_table import PairTable
 from orchestrator.report.table import IMPORTED_LEGEND, INTERVALS, LEGEND, Entry, Table, idle_text
-from orchestrator.report.tables import build_tables
 from orchestrator.report.verdict import VerdictWord
-from search_spaces.study import Study
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,18 +25,20 @@ _STYLES: Mapping[VerdictWord, str] = {
 }
 
 
-def print_tables(results: StudyResults, study: Study, console: Console) -> None:
+def print_tables(findings: Findings, console: Console) -> None:
     """Print a study's tables, their legends, and what else must be said."""
-    for renderable in renderables(results, study):
+    for renderable in renderables(findings):
         console.print(renderable)
 
 
-def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
+def renderables(findings: Findings) -> list[RenderableType]:
     """Return the tables, their legends, and what else must be said, in print order."""
     from rich.text import Text
 
+    results = findings.results
+    pairs = {found.experiment: found for found in findings.pairs}
     shown: list[RenderableType] = []
-    for whole in build_tables(results, study):
+    for whole in findings.tables:
         table, idle = whole.begun()
         shown.append(_rich_table(table) if table.rows else Text(table.title, style="bold"))
         if idle:
@@ -47,6 +48,9 @@ def renderables(results: StudyResults, study: Study) -> list[RenderableType]:
             shown.append(Text(f"  imported: {IMPORTED_LEGEND}", style="dim"))
         if table.verdicts:
             shown.append(Text(f"  against the paper: {table.verdicts}", style="dim"))
+        if table.name in pairs:
+            found = pairs[table.name]
+            shown += [_pair_table(found), Text(f"  {found.words}", style="dim")]
     for what, counted in (
         ("failed trials", results.failures()),
         ("attempts tried again", results.retries()),
@@ -86,6 +90,29 @@ def _rich_table(table: Table) -> RichTable:
     for titles, entries in table.rows:
         cells = [_entry_text(entry, bool(shared_n)) for entry in entries]
         shown.add_row(*(Text(title) for title in titles), *cells)
+    return shown
+
+
+def _pair_table(found: PairTable) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    factor = found.factor
+    shown = RichTable(
+        title=Text(f"{found.title}: {factor.name} by {factor.name}", style="bold"),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    shown.add_column(Text(factor.name), overflow="fold")
+    shown.add_column(Text("minus"), overflow="fold")
+    for title in ("difference", "Holm's p"):
+        shown.add_column(Text(title), justify="right")
+    for pair in found.pairs:
+        p = "no test" if pair.p_holm is None else p_text(pair.p_holm)
+        first, second = factor.title(pair.first), factor.title(pair.second)
+        style = "bold" if pair.is_called else ""
+        shown.add_row(Text(first), Text(second), f"{pair.effect:+.3f}", p, style=style)
     return shown
 
 

@@ -20,7 +20,7 @@ from orchestrator.events import EndEvent, StartEvent
 from orchestrator.messages import Failure, pack, pack_work
 from orchestrator.plan import Plan
 from orchestrator.queue import StudyQueue
-from orchestrator.report import build_report, load_study_results
+from orchestrator.report import Findings, build_report, load_study_results
 from orchestrator.tracking import Tracker
 from orchestrator.trial import classify_failure
 from trainables.context import Locations
@@ -276,7 +276,7 @@ def test_attempts_that_were_tried_again_are_counted_in_the_report(tmp_path: Path
     tracker.close()
     results = load_study_results(uri, "grafts")
     assert results.retries() == {"out_of_memory": 1, "hung": 1}
-    build_report(results, study(), tmp_path / "report")
+    build_report(Findings(results=results, study=study()), tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()
     assert "followed by another: 1 out_of_memory, 1 hung." in page
     assert not results.failures()

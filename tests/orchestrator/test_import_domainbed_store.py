@@ -23,7 +23,7 @@ from orchestrator.domainbed_log.names import DOMAINS as NAMED
 from orchestrator.domainbed_log.names import METRICS
 from orchestrator.events import EndEvent, Event
 from orchestrator.import_domainbed import ImportedSweep, import_sweep
-from orchestrator.report import build_report, load_study_results, to_json
+from orchestrator.report import Findings, build_report, load_study_results, to_json
 from orchestrator.report.results import StudyResults
 from orchestrator.report.tables import build_tables
 from orchestrator.tracking.delivery import Delivery
@@ -229,7 +229,7 @@ def test_the_runs_carry_what_the_logs_say(sample: Sample, results: StudyResults)
 def test_the_report_shows_imported_numbers_and_model_selection(
     results: StudyResults, tmp_path: Path
 ) -> None:
-    files = build_report(results, STUDY, tmp_path)
+    files = build_report(Findings(results=results, study=STUDY), tmp_path)
     assert {"report.html", "model_selection.csv"} <= {file.name for file in files}
     page = (tmp_path / "report.html").read_text()
     assert "imported 0.319 ± 0.055 (sd, n=3)" in page
@@ -253,7 +253,7 @@ def test_the_report_shows_imported_numbers_and_model_selection(
 
 
 def test_the_json_of_the_report_has_both(results: StudyResults) -> None:
-    body = json.loads(json.dumps(to_json(results, STUDY), allow_nan=False))
+    body = json.loads(json.dumps(to_json(Findings(results=results, study=STUDY)), allow_nan=False))
     entries = body["tables"][0]["entries"]
     means = [round(s["mean"], 5) for e in entries for s in e["imported"]]
     assert means == list(PRINTED.values())
@@ -283,7 +283,8 @@ def test_logs_of_our_own_runs_are_in_the_same_tables(tmp_path: Path) -> None:
         story.append(event)
     deliver(tmp_path, uri, story)
     import_sweep(small_sweep(tmp_path / "sweep", 1, 2), STUDY, tmp_path / STUDY.name / "x", uri)
-    selection = to_json(load_study_results(uri, STUDY.name), STUDY)["model_selection"]
+    found = Findings(results=load_study_results(uri, STUDY.name), study=STUDY)
+    selection = to_json(found)["model_selection"]
     lines = [line for line in selection[0]["numbers"] if line["test_domain"] != "average"]
     assert [(line["method"], line["origin"], line["printed"]) for line in lines] == [
         ("CoOpLVT", "imported", "15.0 +/- 3.5"),

@@ -6,7 +6,9 @@ import csv
 import dataclasses
 import io
 import itertools
+import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import report_cells as made
+from rich.console import Console
 from scipy import stats
 
-from orchestrator.report import build_report
-from orchestrator.report.pair_figure import draw_pairs, pair_words
+from orchestrator.report import Findings, build_report, print_tables, to_json
+from orchestrator.report.number import p_text
+from orchestrator.report.pair_figure import draw_pairs
 from orchestrator.report.pairs import Pair, compare_pairs
 from orchestrator.report.results import StudyResults
 from orchestrator.report.tables import build_tables
@@ -163,14 +167,15 @@ def test_the_matrix_says_both_directions_and_marks_what_holds() -> None:
     assert len(shown) == 6
     marked = sum(text.endswith("*") for text in shown.values())
     assert marked == 2 * sum((p.p_holm or math.inf) <= 0.05 for p in found) > 0
-    assert "Holm over 3 pairs" in pair_words(found, "set")
 
 
 def test_the_report_has_the_matrix_and_every_pair(tmp_path: Path) -> None:
     values = over_sets(5)
     of = study("abc", [f"s{k}" for k in range(5)])
-    page, *others = build_report(results(values), of, tmp_path)
-    assert "method by method" in page.read_text()
+    page, *others = build_report(Findings(results=results(values), study=of), tmp_path)
+    text = page.read_text()
+    assert "method by method" in text
+    assert "corrected by Holm over 3 pairs" in text
     assert tmp_path / "figures" / "main-pairs.svg" in others
     lines = list(csv.DictReader(io.StringIO((tmp_path / "comparisons.csv").read_text())))
     assert [(x["experiment"], x["first"], x["second"]) for x in lines] == [
@@ -179,6 +184,21 @@ def test_the_report_has_the_matrix_and_every_pair(tmp_path: Path) -> None:
         ("main", "b", "c"),
     ]
     assert all(0 < float(x["p"]) <= float(x["p_holm"]) <= 1 for x in lines)
+
+
+def test_the_terminal_and_the_json_have_every_pair() -> None:
+    of = study("abc", [f"s{k}" for k in range(8)])
+    findings = Findings(results=results(over_sets(8)), study=of)
+    console = Console(width=120, record=True, file=io.StringIO())
+    print_tables(findings, console)
+    text = console.export_text()
+    (body,) = json.loads(json.dumps(to_json(findings), allow_nan=False))["comparisons"]
+    assert (body["experiment"], body["factor"], body["over"]) == ("main", "method", "set")
+    assert len(body["pairs"]) == 3
+    for pair in body["pairs"]:
+        row = rf"{pair['first']} +{pair['second']} +{re.escape(format(pair['effect'], '+.3f'))} +"
+        assert re.search(row + re.escape(p_text(pair["p_holm"])), text)
+    assert "p corrected by Holm over 3 pairs" in text
 
 
 @pytest.mark.parametrize(

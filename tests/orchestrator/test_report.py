@@ -21,8 +21,9 @@ from report_sample import ACCURACIES, delivered, study
 from rich.console import Console
 from scipy import stats
 
-from orchestrator.report import build_report, load_study_results, print_tables, to_json
+from orchestrator.report import Findings, build_report, load_study_results, print_tables, to_json
 from orchestrator.report.cell_figures import cell_figures, learning_curves, search_history
+from orchestrator.report.cell_files import cells_csv, metrics_csv
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.experiment_table import build_table
 from orchestrator.report.figure_format import svg
@@ -47,7 +48,8 @@ def results() -> StudyResults:
 
 @pytest.fixture(scope="module")
 def page(results: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> str:
-    paths = build_report(results, study(), tmp_path_factory.mktemp("report"))
+    folder = tmp_path_factory.mktemp("report")
+    paths = build_report(Findings(results=results, study=study()), folder)
     return paths[0].read_text()
 
 
@@ -169,7 +171,7 @@ def test_rows_that_were_not_run_are_counted_and_not_shown(results: StudyResults,
     assert [titles for titles, _ in shown.rows] == [("small",)]
     assert idle == 1
     console = Console(file=io.StringIO(), width=200)
-    print_tables(results, study(), console)
+    print_tables(Findings(results=results, study=study()), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1 row not run yet" in text
     assert "large" not in text
@@ -177,24 +179,54 @@ def test_rows_that_were_not_run_are_counted_and_not_shown(results: StudyResults,
     assert len(ablation.rows) == 2, "files hold every row"
 
 
-def test_csv_gives_back_mean_spread_and_seeds_of_every_metric(results: StudyResults) -> None:
-    lines = list(csv.DictReader(io.StringIO(results_csv(build_tables(results, study())))))
+def _read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_has_a_line_per_place_with_mean_spread_and_verdict(results: StudyResults) -> None:
+    lines = _read(results_csv(build_tables(results, study())))
+    assert len(lines) == len({line["place"] for line in lines}) == 7
     place = "transfer/weights=imagenet/method=linear"
-    (line,) = [x for x in lines if x["place"] == place and x["metric"] == "test/accuracy"]
+    (line,) = [x for x in lines if x["place"] == place]
     values = ACCURACIES["imagenet", "linear"]
     assert float(line["mean"]) == pytest.approx(np.mean(values))
     assert float(line["sd"]) == pytest.approx(np.std(values, ddof=1))
-    assert (line["n"], line["seeds"], line["printed"]) == ("4", "1000 1001 1002 1003", "1")
+    assert (line["metric"], line["n"], line["cells"]) == ("test/accuracy", "4", "lin")
     assert (line["published_value"], line["verdict"]) == ("0.9", "lower")
     welch = stats.ttest_ind_from_stats(0.825, np.std(values, ddof=1), 4, 0.9, 0.01, 5, False)
     assert float(line["verdict_p"]) == pytest.approx(welch.pvalue)
     assert float(line["verdict_p_holm"]) == pytest.approx(2 * welch.pvalue)
     assert line["verdict_kind"] == "Welch's t, n=4 against n=5"
-    assert line["data_digests"] == "d" * 64
-    (other,) = [x for x in lines if x["place"] == place and x["metric"] == "test/auc"]
-    assert float(other["mean"]) == pytest.approx(np.mean(values) / 2)
     (unfinished,) = [x for x in lines if x["state"] == "unfinished"]
     assert (unfinished["mean"], unfinished["published_value"]) == ("", "0.4")
+    (twin,) = [x for x in lines if x["cells"] == "rnd"]
+    assert (twin["labels"], float(twin["mean"])) == ("synthetic twin", 0.55)
+
+
+def test_what_a_number_stands_on_is_in_the_file_of_cells(results: StudyResults) -> None:
+    lines = {line["cell"]: line for line in _read(cells_csv(results))}
+    assert lines.keys() == {"knn", "lin", "rnd", "open", "dead"}, "one line each, newest only"
+    line = lines["lin"]
+    assert line["name"] == "transfer/imagenet/linear"
+    assert (line["seeds"], line["data_digests"]) == ("1000 1001 1002 1003", "d" * 64)
+    assert (line["data_kinds"], line["weights_kinds"]) == ("real", "real")
+    knn = lines["knn"]
+    assert (knn["search_trials"], knn["failed_trials"]) == ("4", "1")
+    assert json.loads(knn["chosen"]) == {"optimizer.lr": 0.1}
+    assert (lines["dead"]["state"], lines["dead"]["reason"]) == ("failed", "no trial")
+    assert {line["provenance.code"] for line in lines.values()} == {"abc1234"}
+
+
+def test_every_metric_of_a_cell_is_in_the_file_of_metrics(results: StudyResults) -> None:
+    lines = _read(metrics_csv(results))
+    found = {(line["cell"], line["metric"]): line for line in lines}
+    assert len(found) == len(lines), "a cell with two places is there once"
+    values = ACCURACIES["imagenet", "linear"]
+    other = found["lin", "test/auc"]
+    assert (other["name"], other["n"]) == ("transfer/imagenet/linear", "4")
+    assert float(other["mean"]) == pytest.approx(np.mean(values) / 2)
+    assert float(other["sd"]) == pytest.approx(np.std(values, ddof=1) / 2)
+    assert {cell for cell, _ in found} == {"knn", "lin", "rnd"}
 
 
 def test_latex_rows_have_as_many_columns_as_the_table(results: StudyResults) -> None:
@@ -221,7 +253,8 @@ def test_latex_compiles(results: StudyResults, tmp_path: Path) -> None:
 
 
 def test_json_holds_the_numbers_and_nothing_json_lacks(results: StudyResults) -> None:
-    body = json.loads(json.dumps(to_json(results, study()), allow_nan=False))
+    findings = Findings(results=results, study=study())
+    body = json.loads(json.dumps(to_json(findings), allow_nan=False))
     transfer = body["tables"][0]["entries"]
     (entry,) = [e for e in transfer if e["levels"] == {"weights": "random", "method": "knn"}]
     assert entry["statistic"]["mean"] == 0.55
@@ -232,7 +265,8 @@ def test_json_holds_the_numbers_and_nothing_json_lacks(results: StudyResults) ->
 
 def test_the_terminal_shows_numbers_labels_and_the_paper() -> None:
     console = Console(width=160, record=True, file=io.StringIO())
-    print_tables(load_study_results(delivered(), study().name), study(), console)
+    results = load_study_results(delivered(), study().name)
+    print_tables(Findings(results=results, study=study()), console)
     text = console.export_text()
     assert "0.800 ± 0.100 (sd, n=3)" in text
     assert "random" in text
@@ -386,7 +420,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
 ) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StorageError, match="cannot write the report"):
-        build_report(results, study(), tmp_path / "taken")
+        build_report(Findings(results=results, study=study()), tmp_path / "taken")
 
 
 def test_importing_the_report_and_tracking_stays_cheap() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from report_sample import delivered, study
 
-from orchestrator.report import build_report, load_study_results
+from orchestrator.report import Findings, build_report, load_study_results
 
 pytestmark = [
     pytest.mark.integration,
@@ -33,7 +33,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("page")
-    paths = build_report(load_study_results(delivered(), "grafts"), study(), folder)
+    results = load_study_results(delivered(), "grafts")
+    paths = build_report(Findings(results=results, study=study()), folder)
     return paths[0].as_uri()
 
 

@@ -19,7 +19,7 @@ from report_sample import study as sample_study
 from rich.console import Console
 from scipy import stats
 
-from orchestrator.report import load_study_results, print_tables, to_json
+from orchestrator.report import Findings, load_study_results, print_tables, to_json
 from orchestrator.report.csv_file import results_csv
 from orchestrator.report.derived_table import build_derived
 from orchestrator.report.latex import table_latex
@@ -241,7 +241,7 @@ def test_derived_tables_follow_their_experiment_everywhere() -> None:
     found = made.results(*VIT, made.cell("other", {"model": "vit"}, made.accuracies(0.1)))
     assert [t.name for t in build_tables(found, study)] == ["main", "gain", "other"]
     console = Console(width=120, record=True, file=io.StringIO())
-    print_tables(found, study, console)
+    print_tables(Findings(results=found, study=study), console)
     shown = " ".join(console.export_text().split())
     assert "Gain from <transfer>" in shown
     assert "percentile bootstrap over replicates, n=3" in shown
@@ -250,7 +250,7 @@ def test_derived_tables_follow_their_experiment_everywhere() -> None:
     latex = table_latex(build_tables(found, study)[1])
     assert r"Gain from \textless{}transfer\textgreater{}" in latex
     assert "percentile bootstrap" in latex
-    body = json.loads(json.dumps(to_json(found, study), allow_nan=False))
+    body = json.loads(json.dumps(to_json(Findings(results=found, study=study)), allow_nan=False))
     assert [t["experiment"] for t in body["tables"]] == ["main", "gain", "other"]
     assert body["tables"][1]["entries"][0]["cells"] == [c.cell for c in VIT]
 

@@ -19,7 +19,7 @@ from fake_events import T0, cell, new_store, place, session, trial, write
 from matplotlib.figure import Figure
 
 from orchestrator.events import CellEndEvent
-from orchestrator.report import build, build_report, load_study_results
+from orchestrator.report import Findings, build, build_report, load_study_results
 from orchestrator.report.curve_panels import draw_curves
 from orchestrator.report.facets import pages, sharing
 from orchestrator.report.factor_curves import factor_panels
@@ -47,7 +47,7 @@ def depth(model: str, level: str, init: str, *values: float) -> CellResult:
 
 
 def drawn(results: StudyResults, study: Study) -> list[Drawn]:
-    return list(study_figures(results, study, build_tables(results, study), {}))
+    return list(study_figures(Findings(results=results, study=study)))
 
 
 # Layout
@@ -341,7 +341,7 @@ def full_results(kind: str = "synthetic") -> StudyResults:
 
 
 def test_figures_are_files_and_stand_below_their_table(tmp_path: Path) -> None:
-    paths = build_report(full_results(), full_study(), tmp_path)
+    paths = build_report(Findings(results=full_results(), study=full_study()), tmp_path)
     names = {path.relative_to(tmp_path).as_posix() for path in paths}
     assert {"figures/depth-depth.svg", "figures/sim-m.svg"} <= names
     page = paths[0].read_text()
@@ -364,9 +364,10 @@ def test_a_figure_says_what_its_numbers_stand_on() -> None:
 def test_figures_of_many_cells_are_linked_and_not_in_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = build_report(full_results(), full_study(), tmp_path / "few")[0].read_text()
+    findings = Findings(results=full_results(), study=full_study())
+    few = build_report(findings, tmp_path / "few")[0].read_text()
     monkeypatch.setattr(build, "_MOST_INLINE", 1)
-    many = build_report(full_results(), full_study(), tmp_path / "many")[0].read_text()
+    many = build_report(findings, tmp_path / "many")[0].read_text()
     assert many.count("<svg") == few.count("<svg") - 1
     (link,) = re.findall(r'<a href="(figures/[^"]*curves[^"]*)"', many)
     assert (tmp_path / "many" / link.replace("%3D", "=")).is_file()
@@ -375,7 +376,7 @@ def test_figures_of_many_cells_are_linked_and_not_in_the_page(
 def test_a_cells_figures_are_drawn_again_only_when_its_numbers_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = build_report(full_results(), full_study(), tmp_path)
+    first = build_report(Findings(results=full_results(), study=full_study()), tmp_path)
     (path,) = [p for p in first if "curves" in p.name]
     before = path.read_text()
     count = 0
@@ -387,10 +388,10 @@ def test_a_cells_figures_are_drawn_again_only_when_its_numbers_change(
         return f"<svg {digest}"
 
     monkeypatch.setattr(build, "svg", counted)
-    build_report(full_results(), full_study(), tmp_path)
+    build_report(Findings(results=full_results(), study=full_study()), tmp_path)
     assert (count, path.read_text()) == (0, before)
     path.write_text("<svg of other numbers")
-    build_report(full_results(), full_study(), tmp_path)
+    build_report(Findings(results=full_results(), study=full_study()), tmp_path)
     assert count == 1
 
 

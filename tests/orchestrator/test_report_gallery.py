@@ -14,7 +14,7 @@ import gallery_sample
 import pytest
 import report_sample
 
-from orchestrator.report import build_report, load_study_results
+from orchestrator.report import Findings, build_report, load_study_results
 from orchestrator.report.galleries import ExperimentGallery, fetch_galleries
 from orchestrator.report.results import StudyResults
 from trainables.errors import TrackingError
@@ -46,7 +46,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 @pytest.fixture(scope="module")
 def folder(results: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    build_report(results, gallery_sample.study(), folder)
+    build_report(Findings(results=results, study=gallery_sample.study()), folder)
     return folder
 
 
@@ -102,7 +102,7 @@ def test_a_picture_stands_beside_what_it_was_made_on(folder: Path) -> None:
 
 def test_a_study_without_pictures_has_no_gallery(tmp_path: Path) -> None:
     results = load_study_results(report_sample.delivered(), "grafts")
-    page, *_ = build_report(results, report_sample.study(), tmp_path)
+    page, *_ = build_report(Findings(results=results, study=report_sample.study()), tmp_path)
     assert 'id="gallery"' not in page.read_text()
     assert not (tmp_path / "galleries").exists()
 
