@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.config import digest
 from trainables.data.card import DataCard, DataStatus, Split
-from trainables.data.content_hash import content_sha256
 from trainables.data.splits import held_out_tenth
+from trainables.data.unpacked import Unpacked, open_packed, packed_status
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from trainables.context import Locations
     from trainables.data.image_set import ImageSet
-
-_VERSION = 1
 
 Read = Callable[[Sequence[Path], int], "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]"]
 """Files of a part, number of classes -> pictures (n, 3, h, w) and labels (n)."""
@@ -48,46 +45,22 @@ class PackedSource:
 
     def status(self, card: DataCard, locations: Locations) -> DataStatus:
         """Tell the digest of the files' contents, or where to put them."""
-        try:
-            files = self._files(card, locations)
-            content = {name: content_sha256(path, locations.store) for name, path in files.items()}
-        except DatasetError as error:
-            return DataStatus(card=card, digest="", present=False, reason=str(error))
-        found = digest({"files": content, "version": _VERSION})
-        return DataStatus(card=card, digest=found, present=True)
+        return packed_status(card, lambda: self._files(card, locations), locations)
 
     def load(
         self, card: DataCard, split: Split, domains: tuple[str, ...], locations: Locations
     ) -> ImageSet:
         """Open a split, unpacked once into the store."""
-        import numpy as np
-
-        from trainables.data.artifact_store import ArtifactStore
-        from trainables.data.image_set import Annotations, ImageSet
-        from trainables.data.pixels import ArrayPixels
-
         files = self._files(card, locations)
-        data_digest = self.status(card, locations).digest
 
-        def build(folder: Path) -> None:
+        def unpack() -> Unpacked:
             names = self.test if split == "test" else self.train
             pixels_nchw, label_n = self.read([files[name] for name in names], len(card.classes))
             row_n = _rows(label_n, split)
-            np.save(folder / "pixels.npy", pixels_nchw[row_n], allow_pickle=False)
-            np.save(folder / "labels.npy", label_n[row_n], allow_pickle=False)
-            np.save(folder / "rows.npy", row_n, allow_pickle=False)
+            return Unpacked(pixels_nchw[row_n], label_n[row_n], row_n)
 
-        key = {"data": data_digest, "split": split, "version": _VERSION}
-        folder = ArtifactStore(locations.store).get_or_build("pixels", key, build)
-        labels = np.load(folder / "labels.npy")
-        part = "test" if split == "test" else "train"
-        annotations = Annotations(
-            labels=labels,
-            domain_of=np.full(len(labels), domains[0]),
-            ids=np.array([f"{part}-{row:05d}" for row in np.load(folder / "rows.npy")]),
-        )
-        pixels = ArrayPixels([np.load(folder / "pixels.npy", mmap_mode="r")])
-        return ImageSet.of(card, split, data_digest, pixels, annotations)
+        content = self.status(card, locations).digest
+        return open_packed(card, split, domains[0], content, unpack, locations)
 
     def _files(self, card: DataCard, locations: Locations) -> dict[str, Path]:
         own, names = locations.data / card.name, (*self.train, *self.test)

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.config import digest, seed_from
+from trainables.config import seed_from
 from trainables.data.card import DataCard, DataStatus, Split
-from trainables.data.content_hash import content_sha256
+from trainables.data.unpacked import Unpacked, open_packed, packed_status
 from trainables.errors import DatasetError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from trainables.context import Locations
     from trainables.data.image_set import ImageSet
 
@@ -32,7 +29,6 @@ _FILES = (
     "t10k-labels-idx1-ubyte",
 )
 _VALIDATION = 10_000
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -43,45 +39,17 @@ class FashionMnistSource:
 
     def status(self, card: DataCard, locations: Locations) -> DataStatus:
         """Tell the digest of the four files' contents, or where to put them."""
-        try:
-            files = self._files(card, locations)
-            content = {name: content_sha256(path, locations.store) for name, path in files.items()}
-        except DatasetError as error:
-            return DataStatus(card=card, digest="", present=False, reason=str(error))
-        return DataStatus(
-            card=card, digest=digest({"files": content, "version": _VERSION}), present=True
-        )
+        return packed_status(card, lambda: self._files(card, locations), locations)
 
     def load(
         self, card: DataCard, split: Split, domains: tuple[str, ...], locations: Locations
     ) -> ImageSet:
         """Open a split, unpacked once into the store."""
-        import numpy as np
-
-        from trainables.data.artifact_store import ArtifactStore
-        from trainables.data.image_set import Annotations, ImageSet
-        from trainables.data.pixels import ArrayPixels
-
         files = self._files(card, locations)
-        data_digest = self.status(card, locations).digest
-
-        def build(folder: Path) -> None:
-            pixels_nchw, labels, rows = _unpack(files, split)
-            np.save(folder / "pixels.npy", pixels_nchw, allow_pickle=False)
-            np.save(folder / "labels.npy", labels, allow_pickle=False)
-            np.save(folder / "rows.npy", rows, allow_pickle=False)
-
-        key = {"data": data_digest, "split": split, "version": _VERSION}
-        folder = ArtifactStore(locations.store).get_or_build("pixels", key, build)
-        labels = np.load(folder / "labels.npy")
-        part = "test" if split == "test" else "train"
-        pixels = ArrayPixels([np.load(folder / "pixels.npy", mmap_mode="r")])
-        annotations = Annotations(
-            labels=labels,
-            domain_of=np.full(len(labels), domains[0]),
-            ids=np.array([f"{part}-{row:05d}" for row in np.load(folder / "rows.npy")]),
+        content = self.status(card, locations).digest
+        return open_packed(
+            card, split, domains[0], content, lambda: _unpack(files, split), locations
         )
-        return ImageSet.of(card, split, data_digest, pixels, annotations)
 
     def _files(self, card: DataCard, locations: Locations) -> dict[str, Path]:
         own = locations.data / card.name
@@ -103,10 +71,7 @@ class FashionMnistSource:
 SOURCE = FashionMnistSource()
 
 
-def _unpack(
-    files: dict[str, Path], split: Split
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return pixels (n, 1, 28, 28), labels (n,) and row numbers (n,) of a split."""
+def _unpack(files: dict[str, Path], split: Split) -> Unpacked:
     import numpy as np
 
     from trainables.data.sets.idx_file import read_idx
@@ -121,4 +86,4 @@ def _unpack(
     if split != "test":
         order = np.random.default_rng(seed_from("fashion_mnist", "val")).permutation(len(label_n))
         rows = np.sort(order[-_VALIDATION:] if split == "val" else order[:-_VALIDATION])
-    return pixels_nhw[rows, None], label_n[rows].astype(np.int64), rows
+    return Unpacked(pixels_nhw[rows, None], label_n[rows].astype(np.int64), rows)
