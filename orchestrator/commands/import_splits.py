@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -53,7 +54,8 @@ def import_splits(
     names = {known.dataset: known.name for known in KNOBO_SETS}
     for one in converted:
         if one.known:
-            print_next(f"xenograft prepare {names[one.splits.dataset]} --source {one.root}")
+            source = shlex.quote(str(one.root))
+            print_next(f"xenograft prepare {names[one.splits.dataset]} --source {source}")
             break
 
 

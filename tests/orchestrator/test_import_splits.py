@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from orchestrator.cli import main
 from trainables.data.card import SPLITS
+from trainables.data.sets import knobo_sets
 from trainables.data.sets.knobo_pickles import convert_splits
 from trainables.data.split_files import read_split_file, split_digest
 from trainables.errors import DatasetError
@@ -100,3 +102,19 @@ def test_the_command_converts_and_refuses_a_split_that_is_not_the_released_one(
         main()
     assert end.value.code == 2
     assert "the released file 61196cf907c3e366" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.integration
+def test_the_next_command_can_be_pasted_whatever_the_folder_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "my sets"
+    write_pickles(root, "HAM10000")
+    monkeypatch.setattr(knobo_sets, "RELEASED_DIGESTS", {"HAM10000": released()})
+    monkeypatch.setattr(sys, "argv", ["xenograft", "import", "splits", str(root)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    (following,) = [line for line in capsys.readouterr().out.splitlines() if "next: " in line]
+    words = shlex.split(following)
+    assert words == ["next:", "xenograft", "prepare", "ham10000", "--source", str(root)]
