@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.launcher import launcher_of
-from cluster.spec import KINDS, load_spec
+from cluster.kinds import KINDS
 from orchestrator.console import OUT, print_next
 from trainables.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from cluster.launcher import Launcher
 
 cluster = typer.Typer(
     help="Start, use and stop a cluster: ssh hosts, AWS, Google Cloud, Kubernetes, Slurm.",
@@ -45,7 +47,7 @@ def render(
     """
     from cluster.state import write_files
 
-    for path in write_files(output, launcher_of(load_spec(file)).files()):
+    for path in write_files(output, _launcher(file).files()):
         typer.echo(path)
 
 
@@ -55,7 +57,7 @@ def up(file: File) -> None:
 
     Example: xenograft cluster up cluster.toml
     """
-    typer.echo(launcher_of(load_spec(file)).up(), nl=False)
+    typer.echo(_launcher(file).up(), nl=False)
     print_next(f"xenograft cluster submit {file} demo --twin")
 
 
@@ -65,7 +67,7 @@ def status(file: File) -> None:
 
     Example: xenograft cluster status cluster.toml
     """
-    typer.echo(launcher_of(load_spec(file)).status(), nl=False)
+    typer.echo(_launcher(file).status(), nl=False)
 
 
 @cluster.command(
@@ -78,7 +80,7 @@ def submit(context: typer.Context, file: File) -> None:
 
     Example: xenograft cluster submit cluster.toml feature_reuse --gpus-per-worker 0.5
     """
-    job = launcher_of(load_spec(file)).submit(context.args)
+    job = _launcher(file).submit(context.args)
     OUT.print(f"submitted: {job}")
     print_next(f"xenograft cluster logs {file} {job} --follow")
 
@@ -93,7 +95,7 @@ def logs(
 
     Example: xenograft cluster logs cluster.toml demo-20260101-120000 --follow
     """
-    raise typer.Exit(launcher_of(load_spec(file)).logs(job, follow))
+    raise typer.Exit(_launcher(file).logs(job, follow))
 
 
 @cluster.command()
@@ -102,7 +104,7 @@ def stop(file: File, job: Job) -> None:
 
     Example: xenograft cluster stop cluster.toml demo-20260101-120000
     """
-    typer.echo(launcher_of(load_spec(file)).stop(job), nl=False)
+    typer.echo(_launcher(file).stop(job), nl=False)
 
 
 @cluster.command()
@@ -111,7 +113,7 @@ def down(file: File) -> None:
 
     Example: xenograft cluster down cluster.toml
     """
-    typer.echo(launcher_of(load_spec(file)).down(), nl=False)
+    typer.echo(_launcher(file).down(), nl=False)
 
 
 @cluster.command("tracking-server")
@@ -139,3 +141,10 @@ def tracking_server(
         print_next(f"bash {output}/make-secret.sh && kubectl apply -f {output}/mlflow.yaml")
     else:
         print_next(f"docker compose --project-directory {output} up --detach")
+
+
+def _launcher(file: Path) -> Launcher:
+    from cluster.launcher import launcher_of
+    from cluster.spec import load_spec
+
+    return launcher_of(load_spec(file))

@@ -9,15 +9,11 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from cluster.kinds import KINDS, Kind
 from trainables.config import from_mapping
 from trainables.errors import ConfigError, did_you_mean
-
-Kind = Literal["hosts", "onprem", "aws", "gcp", "kubernetes", "slurm"]
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _TABLE: dict[Kind, str] = {
     "hosts": "hosts",

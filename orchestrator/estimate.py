@@ -11,7 +11,6 @@ from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan
 from orchestrator.queue import StudyQueue
 from orchestrator.resources import local_node, trial_slots
-from orchestrator.runner import study_folder
 from orchestrator.settings import Settings
 
 
@@ -53,7 +52,7 @@ def estimate(plan: Plan, settings: Settings) -> Estimate:
     Raises:
         ResourceError: a trial can never be placed on this machine.
     """
-    ledger = Ledger(study_folder(settings, plan.study.name) / "ledger.jsonl")
+    ledger = Ledger(settings.study_folder(plan.study.name) / "ledger.jsonl")
     queue = StudyQueue(plan, ledger, look_only=True)
     slots = None if settings.address else trial_slots(settings, [local_node()])
     timed = _median_seconds(ledger)

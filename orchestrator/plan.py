@@ -217,6 +217,8 @@ class _Planner:
     def _resolve(self, cell: Cell) -> Recipe | None:
         scale = self.selection.scale
         recipe = cell.recipe
+        if scale is None and not self.selection.overrides:
+            return recipe
         if scale is not None and self.scaled is not None:
             smaller = self.scaled(cell.recipe, scale)
             if smaller is None:

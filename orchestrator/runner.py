@@ -61,11 +61,6 @@ class Outcome:
     undelivered: int
 
 
-def study_folder(settings: Settings, study: str) -> Path:
-    """Return the folder that holds one study's ledger, trials and report."""
-    return settings.storage / study
-
-
 def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
     """Run what is left of a plan.
 
@@ -77,7 +72,7 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
     """
     plan.require_runnable()
     check_uri(settings.tracking_uri)
-    folder = study_folder(settings, plan.study.name)
+    folder = settings.study_folder(plan.study.name)
     _ray_environment(settings)
     # A local cluster is started when there is work; another's absence must come out before that.
     with _terminate_as_interrupt(), _given_cluster(settings), _sole_driver(folder):

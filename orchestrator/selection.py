@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from search_spaces.study import Scale
 from trainables.errors import ConfigError, SelectionError
+
+if TYPE_CHECKING:
+    from search_spaces.study import Scale
 
 RecipeName = Literal["paper", "search"]
 SamplerName = Literal["tpe", "random", "qmc"]

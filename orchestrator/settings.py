@@ -85,6 +85,10 @@ class Settings:
             data=self.data, weights=self.weights, store=self.storage / "store", hub=self.hub
         )
 
+    def study_folder(self, study: str) -> Path:
+        """Return the folder that holds one study's ledger, trials and report."""
+        return self.storage / study
+
 
 _LEAST = {
     "workers_per_trial": 1,

@@ -10,7 +10,6 @@ from orchestrator.events import SessionEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
 from orchestrator.queue import StudyQueue
-from orchestrator.runner import study_folder
 from orchestrator.selection import Selection
 from orchestrator.settings import Settings
 from search_spaces.registry import load_study
@@ -23,7 +22,7 @@ def last_selection(study: str, settings: Settings) -> Selection:
     Raises:
         SelectionError: unknown study, or it was never run on this storage.
     """
-    folder = study_folder(settings, load_study(study).name)
+    folder = settings.study_folder(load_study(study).name)
     sessions = [
         event
         for _, event in Ledger(folder / "ledger.jsonl").read()
@@ -41,7 +40,7 @@ def study_status(study: str, settings: Settings) -> dict[str, Any]:
     """Return the state of every cell of the last selection, a summary and the next step."""
     selection = last_selection(study, settings)
     plan = make_plan(selection, settings.locations)
-    folder = study_folder(settings, plan.study.name)
+    folder = settings.study_folder(plan.study.name)
     queue = StudyQueue(plan, Ledger(folder / "ledger.jsonl"), look_only=True)
     active = is_active(settings, plan.study.name)
     queue.conclude_all()
@@ -57,7 +56,7 @@ def study_status(study: str, settings: Settings) -> dict[str, Any]:
 
 def is_active(settings: Settings, study: str) -> bool:
     """Return whether a driver runs the study now. Makes no file: others may only read here."""
-    lock = study_folder(settings, study) / "driver.lock"
+    lock = settings.study_folder(study) / "driver.lock"
     try:
         with lock.open("rb") as file:
             # Shared and let go at once; a driver that starts just now tries for a second.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from search_spaces.study import ErrorKind, Published
@@ -53,15 +54,20 @@ def published_rows(study: str, table: str) -> list[PublishedRow]:
     Raises:
         ConfigError: the file has no such table or not the columns it should have.
     """
-    text = (files("search_spaces") / "published" / f"{study}.csv").read_text(encoding="utf-8")
-    reader = csv.DictReader(text.splitlines())
-    if tuple(reader.fieldnames or ()) != _COLUMNS:
-        raise ConfigError(f"published/{study}.csv has columns {reader.fieldnames}, not {_COLUMNS}")
-    rows = [_row(values) for values in reader]
+    rows = _rows(study)
     tables = {row.table for row in rows}
     if table not in tables:
         raise ConfigError(f"published/{study}.csv has no {table}.{did_you_mean(table, tables)}")
     return [row for row in rows if row.table == table]
+
+
+@cache  # a study asks for one table after the other
+def _rows(study: str) -> tuple[PublishedRow, ...]:
+    text = (files("search_spaces") / "published" / f"{study}.csv").read_text(encoding="utf-8")
+    reader = csv.DictReader(text.splitlines())
+    if tuple(reader.fieldnames or ()) != _COLUMNS:
+        raise ConfigError(f"published/{study}.csv has columns {reader.fieldnames}, not {_COLUMNS}")
+    return tuple(_row(values) for values in reader)
 
 
 def _row(values: dict[str, str]) -> PublishedRow:

@@ -22,7 +22,7 @@ from search_spaces.figures import (
     check_experiment_figures,
 )
 from search_spaces.space import Space, size
-from trainables.config import flatten
+from trainables.config import flatten, has_value
 from trainables.errors import ConfigError, SelectionError, did_you_mean
 
 Levels = Mapping[str, str]
@@ -106,9 +106,9 @@ class Recipe:
             raise ConfigError(f"a trial reports at least one step, got steps={self.steps}")
         if self.grid and math.isinf(size(self.space)):
             raise ConfigError("a grid is made of choices and whole numbers, not of ranges")
-        known = flatten(self.config)
         for key in self.space:
-            if key not in known:
+            if not has_value(self.config, key):
+                known = flatten(self.config)
                 raise ConfigError(
                     f"the search space has '{key}', which {type(self.config).__name__} of "
                     f"'{self.config.trainable}' has not.{did_you_mean(key, known)}"

@@ -8,6 +8,7 @@ the numbers that module produces can change), both of which enter the identity o
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -68,14 +69,15 @@ class BackboneRef:
 
 def canonical(value: Any) -> Any:
     """Turn a config into JSON-ready data that is equal exactly when the configs are equal."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): canonical(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [canonical(v) for v in value]
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
+    if isinstance(value, (list, tuple)):
+        return [canonical(v) for v in value]
+    names = _names(value)
+    if names is not None:
+        return {name: canonical(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(k): canonical(v) for k, v in value.items()}
     raise ConfigError(f"{value!r} of type {type(value).__name__} cannot be part of a config")
 
 
@@ -96,12 +98,33 @@ def flatten(config: Any) -> dict[str, Any]:
 
 
 def _leaves(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if dataclasses.is_dataclass(value):
-            yield from _leaves(value, f"{prefix}{f.name}.")
+    for name in _names(config) or ():
+        value = getattr(config, name)
+        if _names(value) is None:
+            yield prefix + name, value
         else:
-            yield prefix + f.name, value
+            yield from _leaves(value, f"{prefix}{name}.")
+
+
+def has_value(config: Any, path: str) -> bool:
+    """Tell whether :func:`flatten` lists a dotted path, without listing all of them."""
+    for name in path.split("."):
+        if name not in (_names(config) or ()):
+            return False
+        config = getattr(config, name)
+    return _names(config) is None
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    """Return the fields of a dataclass in order; None for any other value."""
+    return _field_names(type(value))  # type: ignore[arg-type]  # types are hashable
+
+
+@functools.cache  # plans look at every value of thousands of configs of a few types
+def _field_names(kind: type[object]) -> tuple[str, ...] | None:
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(f.name for f in dataclasses.fields(kind))
 
 
 def replace_path(config: ConfigT, path: str, value: Any) -> ConfigT:
@@ -131,14 +154,14 @@ def replace_refs(
 ) -> ConfigT:
     """Return a copy with every data and backbone reference, however deep, mapped."""
     changes: dict[str, Any] = {}
-    for f in dataclasses.fields(config):  # type: ignore[arg-type]
-        value = getattr(config, f.name)
+    for name in _names(config) or ():
+        value = getattr(config, name)
         if isinstance(value, DataRef):
-            changes[f.name] = data(value)
+            changes[name] = data(value)
         elif isinstance(value, BackboneRef):
-            changes[f.name] = backbone(value)
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[f.name] = replace_refs(value, data, backbone)
+            changes[name] = backbone(value)
+        elif _names(value) is not None:
+            changes[name] = replace_refs(value, data, backbone)
     return dataclasses.replace(config, **changes)  # type: ignore[type-var]
 
 
@@ -146,16 +169,16 @@ def references(config: Any) -> tuple[list[DataRef], list[BackboneRef]]:
     """Return every data and backbone reference in a config, in field order."""
     data: list[DataRef] = []
     backbones: list[BackboneRef] = []
-
-    def keep_data(ref: DataRef) -> DataRef:
-        data.append(ref)
-        return ref
-
-    def keep_backbone(ref: BackboneRef) -> BackboneRef:
-        backbones.append(ref)
-        return ref
-
-    replace_refs(config, keep_data, keep_backbone)
+    for name in _names(config) or ():
+        value = getattr(config, name)
+        if isinstance(value, DataRef):
+            data.append(value)
+        elif isinstance(value, BackboneRef):
+            backbones.append(value)
+        elif _names(value) is not None:
+            deeper_data, deeper_backbones = references(value)
+            data += deeper_data
+            backbones += deeper_backbones
     return data, backbones
 
 

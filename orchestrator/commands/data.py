@@ -14,7 +14,6 @@ from orchestrator.commands.environment import examine_environment
 from orchestrator.commands.options import Json, given_again, with_settings
 from orchestrator.console import OUT, print_json, print_next, progress_bar
 from orchestrator.settings import Resolved
-from trainables.data.cards import get_data_card
 from trainables.errors import ConfigError
 
 DataName = Annotated[
@@ -43,6 +42,7 @@ def prepare(
 
     Example: xenograft prepare aptos2019 --source DIR
     """
+    from trainables.data.cards import get_data_card
     from trainables.data.prepare import prepare as prepare_data
 
     get_data_card(data)
@@ -94,6 +94,7 @@ def doctor(
 
 
 def _examine_data(resolved: Resolved, data: str, full: bool, as_json: bool) -> None:
+    from trainables.data.cards import get_data_card
     from trainables.data.doctor import doctor as examine
 
     get_data_card(data)

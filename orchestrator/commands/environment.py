@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.text import Text
 
 from orchestrator.console import ERR, OUT, print_json, print_next
-from orchestrator.environment.check import Check, State
 from orchestrator.settings import Resolved
+
+if TYPE_CHECKING:
+    from orchestrator.environment.check import Check, State
 
 NAME = "env"
 """What ``doctor`` is asked for in place of a data set."""

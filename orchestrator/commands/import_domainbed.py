@@ -36,14 +36,13 @@ def import_domainbed(
     from orchestrator.domainbed_log.names import STUDY
     from orchestrator.import_domainbed import import_sweep
     from orchestrator.report.selection_tables import selection_json, selection_tables
-    from orchestrator.runner import study_folder
     from search_spaces.registry import load_study
 
     with ERR.status(f"reading the jobs of {escape(str(logdir))}"):
         imported = import_sweep(
             logdir,
             load_study(STUDY),
-            study_folder(resolved.settings, STUDY),
+            resolved.settings.study_folder(STUDY),
             resolved.settings.tracking_uri,
             include_unfinished=include_unfinished,
         )

@@ -36,7 +36,6 @@ def report(
         print_tables,
         to_json,
     )
-    from orchestrator.runner import study_folder
     from search_spaces.registry import load_study
 
     spec = load_study(study)
@@ -47,7 +46,7 @@ def report(
         print_json(to_json(findings))
         return
     print_tables(findings, OUT)
-    folder = out or study_folder(resolved.settings, spec.name) / "report"
+    folder = out or resolved.settings.study_folder(spec.name) / "report"
     with ERR.status("drawing tables and figures"):
         page, *others = build_report(findings, folder)
     line = f"wrote {page} and {len(others)} tables and figures beside it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
@@ -24,9 +24,11 @@ from orchestrator.console import (
     print_next,
     print_rows,
 )
-from orchestrator.plan import Place, Plan, PlannedCell, make_plan
 from orchestrator.selection import Selection
 from orchestrator.settings import Resolved
+
+if TYPE_CHECKING:
+    from orchestrator.plan import Place, Plan, PlannedCell
 
 INTERRUPTED = 130
 """Exit code of a run that can be resumed, as shells give for Ctrl-C."""
@@ -40,6 +42,7 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
     Example: xenograft plan demo --only method=knn
     """
     from orchestrator.estimate import estimate
+    from orchestrator.plan import make_plan
 
     with ERR.status("planning"):
         planned = make_plan(selection, resolved.settings.locations)
@@ -89,6 +92,7 @@ def run_selection(selection: Selection, resolved: Resolved) -> None:
 
 
 def _plan_and_run(selection: Selection, resolved: Resolved) -> None:
+    from orchestrator.plan import make_plan
     from orchestrator.report import Findings, load_study_results, print_tables
     from orchestrator.runner import run_plan
     from orchestrator.tracking.store import hide_password
