@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from orchestrator.commands import data, look, results, run
+from orchestrator.commands import data, look, predict, results, run
 from orchestrator.commands.imports import imports
 from orchestrator.console import print_error
 from trainables.errors import XenograftError
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 for verb in (look.ls, look.show, run.plan, run.run, look.status, run.resume):
     app.command()(verb)
-for verb in (results.report, results.ui, data.prepare, data.doctor):
+for verb in (results.report, predict.predict, results.ui, data.prepare, data.doctor):
     app.command()(verb)
 app.add_typer(imports, name="import")
 

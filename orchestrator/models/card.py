@@ -62,7 +62,7 @@ def _head(facts: Mapping[str, Any]) -> str:
         *(f"weights of `{item['card']}`" for item in facts["weights"] if item["kind"] == "twin"),
     ]
     if made_up:
-        lines += ["", f"**A stand-in: {', '.join(made_up)} are made up. It knows no medicine.**"]
+        lines += ["", f"**A stand-in, made with {', '.join(made_up)}: it knows no medicine.**"]
     return "\n".join(lines)
 
 

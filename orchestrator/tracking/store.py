@@ -102,7 +102,8 @@ def connect(tracking_uri: str) -> Any:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return MlflowClient(tracking_uri=tracking_uri)
+        # Models go where runs go, whatever the environment says of a registry.
+        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise TrackingError(

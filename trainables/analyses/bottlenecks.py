@@ -27,7 +27,6 @@ from trainables.data.image_set import ImageSet
 from trainables.data.open import open_split
 from trainables.data.sets.knobo_knowledge import priors_of
 from trainables.errors import ConfigError
-from trainables.features import feature_seed
 
 if TYPE_CHECKING:
     from trainables.bottleneck import Config
@@ -104,7 +103,6 @@ def _reading(config: Config, task: FrozenTask) -> Reading:
     return Reading(
         data=config.data.name,
         transform=task.tower.transform,
-        seed=feature_seed(config.backbone, task.context),
         replicate=task.context.replicate,
     )
 

@@ -28,12 +28,11 @@ class Reading:
 
     Args:
         data: whose pictures it was trained on.
-        seed, replicate: of the network, see :func:`trainables.models.factory.create_backbone`.
+        replicate: see :func:`trainables.models.factory.create_backbone`.
     """
 
     data: str
     transform: EvalTransform
-    seed: int
     replicate: int
 
 

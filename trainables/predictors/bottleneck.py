@@ -68,8 +68,8 @@ def _network(folder: Path, origin: Origin, reading: Reading, locations: Location
     return create_backbone(
         origin.backbone,
         locations,
-        reading.seed,
-        reading.transform.size_px,
+        seed=0,  # a bottleneck never stands on random weights
+        image_size_px=reading.transform.size_px,
         in_chans=len(reading.transform.mean),
         replicate=reading.replicate,
     )

@@ -62,6 +62,6 @@ def _inputs(content: Mapping[str, Any], kind: Kind) -> ModelInputs:
             "resize": "squash",
             "threshold": segmenter.threshold,
         },
-        classes=tuple(segmenter.channels),
+        classes=tuple(name for name in content["channels"] if segmenter.channels[name]),
         reads_texts=card.reads_text,
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 from trainables.context import Locations
 from trainables.errors import ConfigError
 from trainables.predictors.predictor import Prediction, Quantity, refuse
+from trainables.segmentation.channels import decided
 from trainables.segmentation.model_files import load_segmenter
 from trainables.segmentation.network import NetworkInput
 from trainables.segmentation.resize import enlarge_prediction, prepare_picture
@@ -38,6 +39,7 @@ class SegmenterPredictor:
         self._network, description = load_segmenter(folder, locations)
         self._network.eval()
         self._spec = description.spec
+        self._background = description.spec.background
         self.reads_texts = self._network.segmenter.card.reads_text
 
     def predict(self, picture_chw: Tensor, texts: Sequence[str] = ()) -> Prediction:
@@ -55,8 +57,7 @@ class SegmenterPredictor:
             planes = self._asked(pixels_chw, texts) if self.reads_texts else self._shown(pixels_chw)
         height, width = picture_chw.shape[1:]
         masks_hw = {
-            name: enlarge_prediction(logits_hw.sigmoid() > self._spec.threshold, height, width)
-            for name, logits_hw in planes.items()
+            name: enlarge_prediction(mask_hw, height, width) for name, mask_hw in planes.items()
         }
         shares = {name: float(mask_hw.float().mean()) for name, mask_hw in masks_hw.items()}
         return Prediction(scores=shares, masks_hw=masks_hw)
@@ -65,9 +66,14 @@ class SegmenterPredictor:
         pixels_nchw = pixels_chw.expand(len(texts), -1, -1, -1)
         tokens = self._network.segmenter.tokenize(texts)
         logits_nkhw = self._network(NetworkInput(pixels_nchw=pixels_nchw, tokens=tokens))
-        return dict(zip(texts, logits_nkhw[:, 0], strict=True))
+        return dict(zip(texts, self._decided(logits_nkhw)[:, 0], strict=True))
 
     def _shown(self, pixels_chw: Tensor) -> dict[str, Tensor]:
-        (logits_khw,) = self._network(NetworkInput(pixels_nchw=pixels_chw[None]))
+        (mask_khw,) = self._decided(self._network(NetworkInput(pixels_nchw=pixels_chw[None])))
         names = tuple(self._spec.channels) or (_ONE_CHANNEL,)
-        return dict(zip(names, logits_khw, strict=True))
+        named = zip(names, mask_khw, strict=True)
+        return {name: mask_hw for k, (name, mask_hw) in enumerate(named) if k != self._background}
+
+    def _decided(self, logits_nkhw: Tensor) -> Tensor:
+        exclusive = self._background is not None
+        return decided(logits_nkhw, self._spec.threshold, exclusive=exclusive)
