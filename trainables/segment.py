@@ -19,9 +19,11 @@ from trainables.errors import ConfigError
 from trainables.models.segmenter_cards import get_segmenter_card
 from trainables.models.segmenter_options import SegmenterOptions
 from trainables.segmentation.config import (
+    EXCLUSIVE_LOSSES,
     LossConfig,
     MaskMode,
     PromptConfig,
+    background_of,
     check_channels,
     check_evaluation,
 )
@@ -39,7 +41,10 @@ class Config:
         prompt: idle for a network that reads no text.
         classes: train and test on the cases of these classes only; on all when empty.
         channels: output channel -> the classes it answers for, for a network of several masks; each
-            case is trained and scored on the channel of its class. Empty: one channel for all.
+            case is trained and scored on the channel of its class. Empty: one channel for all. One
+            channel may answer for no class, the background: then a pixel belongs to one channel
+            (softmax), every picture trains once, with all of its structures, and is needed with
+            all of them, and batches and ``train_fraction`` are of pictures.
         train_fraction: share of the training cases that is used, in (0, 1]: every class keeps its
             share, and smaller parts are contained in larger ones of the same replicate.
         image_size_px: side of the square input; the card's own when None. Pictures are squashed to
@@ -48,7 +53,7 @@ class Config:
             JPEG masks are soft targets in loss and validation, as released; 'binary' takes what is
             brighter than 127. Tests at the resolution of the stored mask always do the latter.
         threshold: a pixel belongs to the mask where its probability is greater; the card's when
-            None.
+            None. Idle with a background.
         epochs: the most epochs.
         batch_size: cases per optimizer step over all ranks together.
         decay: the weight decay is of everything that trains, or not of biases and norms.
@@ -94,6 +99,11 @@ class Config:
     def __post_init__(self) -> None:
         check_evaluation(self.threshold, self.mask_mode, self.image_size_px, self.batch_size)
         check_channels(self.channels)
+        if background_of(self.channels) is not None and self.loss.name not in EXCLUSIVE_LOSSES:
+            raise ConfigError(
+                f"loss.name='{self.loss.name}' is of channels by themselves; with a background in "
+                f"channels choose {' or '.join(EXCLUSIVE_LOSSES)}"
+            )
         if self.channels and get_segmenter_card(self.segmenter.card).reads_text:
             raise ConfigError(
                 f"'{self.segmenter.card}' outlines what its text says: channels must be empty"

@@ -25,7 +25,7 @@ class Config:
     """
 
     trainable: ClassVar[str] = "segment_transfer"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     data: DataRef
     prompt: PromptConfig | None = None

@@ -69,7 +69,9 @@ def _check_text(run: Run, out: Translation) -> None:
 def _check_classes(run: Run, out: Translation) -> None:
     """Several masks at once are for the pool of all sets, one per structure."""
     if out.params.get("model.multi_class", False):
-        out.refuse("model.multi_class", "the original stops with an error there: use false")
+        out.refuse(
+            "model.multi_class", "the original stops with an error there; ours is cnn_multiclass"
+        )
     out.explain(["model.multi_class"], "one mask per structure")
     if run.original.reads_text:
         out.explain([_CLASSES], "of networks without text only")

@@ -10,7 +10,8 @@ DEVIATIONS = (
     "No CNN is trained on BUSI's normal pictures: cnn_individual has BUSI without them.",
     "Each case of the pooled 17-channel CNN is trained and scored on the channel of its class; the "
     "released code leaves polyps out of its validation.",
-    "The released four-channel CNN of CAMUS cannot run and is left out.",
+    "The released four-channel CNN of CAMUS cannot run: cnn_multiclass is what it seems to mean, "
+    "with targets of four channels.",
     "Cases without foreground are skipped by the loss of CNNs; as released, one ends the training.",
     "Which wording of a prompt a case gets depends on seed, epoch and case only, not on loader "
     "processes.",

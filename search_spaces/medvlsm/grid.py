@@ -79,6 +79,13 @@ STRUCTURES = {
 
 STRUCTURE = Factor(name="structure", levels=tuple(STRUCTURES))
 
+ALL_STRUCTURES = "all"
+HEART_STRUCTURE = replace(
+    STRUCTURE,
+    levels=(*BY_NAME["camus"].classes, ALL_STRUCTURES),
+    titles={ALL_STRUCTURES: "all three"},
+)
+
 SPACE = Factor(
     name="space",
     levels=("published", "wide"),

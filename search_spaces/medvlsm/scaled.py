@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from search_spaces.space import FloatRange, Space
 from search_spaces.study import Recipe, Scale
 from trainables import segment
 from trainables.engine.config import EarlyStopping
+from trainables.segmentation.config import background_of
 
 TWIN_EPOCHS = 8
 TWIN_BATCH_SIZE = 16
@@ -28,12 +30,18 @@ def scaled(recipe: Recipe, scale: Scale) -> Recipe | None:
         prompt = getattr(config, "prompt", None)
         if prompt is not None and prompt.type not in SMOKE_PROMPTS:
             return None
-        limit = SMOKE_CASES_OF_ALL_CLASSES if getattr(config, "classes", ()) else SMOKE_CASES
-        config = replace(config, data=replace(config.data, limit=limit))
+        config = replace(config, data=replace(config.data, limit=_limit(config)))
     config = replace(config, precision="fp32", batch_size=TWIN_BATCH_SIZE)
     if not isinstance(config, segment.Config):
         return replace(recipe, config=config)
     return _scaled_training(recipe, config, scale)
+
+
+def _limit(config: Any) -> int:
+    if background_of(getattr(config, "channels", {})) is not None:
+        # A limit would leave structures of a picture out, and all of them are needed.
+        return 0
+    return SMOKE_CASES_OF_ALL_CLASSES if getattr(config, "classes", ()) else SMOKE_CASES
 
 
 def _scaled_training(recipe: Recipe, config: segment.Config, scale: Scale) -> Recipe:

@@ -13,6 +13,7 @@ from search_spaces.medvlsm.grid import (
     FROZEN_DATASET,
     FROZEN_MODEL,
     FROZEN_PROMPT,
+    HEART_STRUCTURE,
     MODEL,
     POLYP_DATASET,
     POOL,
@@ -131,6 +132,14 @@ STUDY = Study(
             published=published.cnn_individual(),
             budget=BUDGET,
             columns=("dataset",),
+        ),
+        Experiment(
+            name="cnn_multiclass",
+            title="Dice of CNNs that outline all structures of CAMUS at once (ours)",
+            factors=(CNN, HEART_STRUCTURE),
+            configure=recipes.cnn_multiclass,
+            budget=BUDGET,
+            columns=("structure",),
         ),
         Experiment(
             name="sweep",

@@ -128,6 +128,27 @@ def test_the_pooled_cnn_has_17_channels_in_the_published_order() -> None:
     assert endoscopy.recipe.config.channels == {}
 
 
+def test_the_cnn_of_all_structures_at_once_is_trained_once_for_four_numbers() -> None:
+    recipes = {
+        dict(cell.levels)["structure"]: cell.recipe
+        for cell in CELLS.values()
+        if cell.experiment == "cnn_multiclass" and dict(cell.levels)["model"] == "unet"
+    }
+    assert {structure: recipe.metric for structure, recipe in recipes.items()} == {
+        "ventricle": "test/class/ventricle/dice",
+        "myocardium": "test/class/myocardium/dice",
+        "atrium": "test/class/atrium/dice",
+        "all": "test/dice",
+    }
+    config = recipes["all"].config
+    assert all(recipe.config == config for recipe in recipes.values())
+    assert config.channels == {
+        "background": (), "ventricle": ("ventricle",), "myocardium": ("myocardium",),
+        "atrium": ("atrium",),
+    }  # fmt: skip
+    assert (config.spec(seed=0).background, config.loss.name) == (0, "tuned_dice")
+
+
 def test_pooled_models_are_tested_on_each_set_alone() -> None:
     tested = Counter(
         (levels["model"], levels["pool"], levels["prompt"])
@@ -244,5 +265,7 @@ def test_the_smoke_test_touches_every_table_and_model(locations: Locations) -> N
     plan.require_runnable()
     touched = {place.experiment for cell in plan.cells for place in cell.places}
     assert touched == {experiment.name for experiment in STUDY.experiments}
+    whole = [cell for cell in plan.cells if cell.places[0].experiment == "cnn_multiclass"]
+    assert [cell.config.data.limit for cell in whole] == [0] * len(CNNS), "pictures stay whole"
     models = {place.levels.get("model") for cell in plan.cells for place in cell.places}
     assert models >= {*TEXT_MODELS, *CNNS}

@@ -61,6 +61,8 @@ class Annotations:
         captions: texts that describe each picture; empty when the set has none.
         masks: segmentations; None when the set has none.
         prompts: what each row's segmentation is asked for with; empty when the set has none.
+        pictures: a name of what each row shows, where several may show one picture; empty when
+            each shows its own.
     """
 
     labels: npt.NDArray[Any]
@@ -69,6 +71,7 @@ class Annotations:
     captions: Sequence[tuple[str, ...]] = ()
     masks: Masks | None = None
     prompts: Sequence[Prompts] = ()
+    pictures: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,9 +86,8 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
         domains: the domains opened, in the card's order; empty before :func:`open_split`.
         limit: the most pictures asked for; 0 when all were.
         labels, domain_of, ids: see :class:`Annotations`, of the pictures of this set.
-        rows: where every picture is in ``pixels``, ``captions``, ``masks`` and ``prompts``, int64
-            (n,).
-        captions, masks, prompts: see :class:`Annotations`, by row of ``pixels``.
+        rows: where every picture is in ``pixels`` and in what goes by its rows, int64 (n,).
+        captions, masks, prompts, pictures: see :class:`Annotations`, by row of ``pixels``.
         part: digest of the indices when this is a :meth:`subset`.
     """
 
@@ -102,6 +104,7 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
     captions: Sequence[tuple[str, ...]] = ()
     masks: Masks | None = None
     prompts: Sequence[Prompts] = ()
+    pictures: Sequence[str] = ()
     domains: tuple[str, ...] = ()
     limit: int = 0
     part: str = ""
@@ -130,6 +133,7 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
             captions=annotations.captions,
             masks=annotations.masks,
             prompts=annotations.prompts,
+            pictures=annotations.pictures,
         )
 
     def __len__(self) -> int:
@@ -159,15 +163,27 @@ class ImageSet(Dataset["tuple[torch.Tensor, Any]"]):
         """Return the prompts of a case by type, in the data's order; empty when it has none."""
         return self.prompts[self.rows[index]] if self.prompts else {}
 
+    def picture_of(self, index: int) -> str:
+        """Return a name of the picture of a case, the same for all cases of that picture."""
+        return self.pictures[self.rows[index]] if self.pictures else str(self.ids[index])
+
     def mask(self, index: int) -> torch.Tensor:
         """Return the segmentation of a picture as stored, uint8 (h, w).
 
         Raises:
             DatasetError: the set or this picture has none, or its file cannot be read.
         """
+        return self.mask_in_row(int(self.rows[index]))
+
+    def mask_in_row(self, row: int) -> torch.Tensor:
+        """Return :meth:`mask` by row of ``pixels``, which may be of a picture outside of this set.
+
+        Raises:
+            DatasetError: as there.
+        """
         if self.masks is None:
             raise DatasetError(f"data set '{self.name}' has no masks")
-        return self.masks.mask(int(self.rows[index]))
+        return self.masks.mask(row)
 
     def subset(self, indices: Indices) -> ImageSet:
         """Return the pictures at ``indices``, in that order."""

@@ -59,6 +59,7 @@ class PooledSource:
             ids=np.array([f"{d}/{name}" for d, part in parts.items() for name in part.ids]),
             masks=JoinedMasks(tuple(parts.values())),
             prompts=[part.prompts_of(k) for part in parts.values() for k in range(len(part))],
+            pictures=[f"{d}/{p.picture_of(k)}" for d, p in parts.items() for k in range(len(p))],
         )
         pixels = JoinedPixels(tuple(parts.values()))
         return ImageSet.of(card, split, self.status(card, locations).digest, pixels, annotations)

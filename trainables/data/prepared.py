@@ -108,6 +108,7 @@ class PreparedSource:
             captions=[row.captions for row in rows],
             masks=FileMasks(masks, read) if any(masks) else None,
             prompts=[prompts_of_text(row.prompts) for row in rows] if card.prompt_types else (),
+            pictures=[row.path for row in rows] if card.prompt_types else (),
         )
         paths = [prepared.source / row.path for row in rows]
         pixels = FilePixels(paths, card.channels, self.mend)

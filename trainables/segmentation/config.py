@@ -14,6 +14,9 @@ EmptyRule = Literal["skip", "nan"]
 MaskMode = Literal["raw", "binary"]
 PromptMode = Literal["random", "first", "all"]
 
+EXCLUSIVE_LOSSES: tuple[LossName, ...] = ("tuned_dice", "dice_ce")
+"""What can be minimised where channels exclude each other."""
+
 RANDOM_PROMPT = "random"
 """Prompt type that draws one of the others for each case, but never the empty one."""
 
@@ -93,16 +96,27 @@ def check_evaluation(
         raise ConfigError(f"batch_size must be >= 1, got {batch_size}")
 
 
+def background_of(channels: Mapping[str, tuple[str, ...]]) -> int | None:
+    """Return the index of the channel that answers for no class, the background; None without one.
+
+    With one the channels exclude each other: a pixel belongs to a single one of them.
+    """
+    return next((k for k, classes in enumerate(channels.values()) if not classes), None)
+
+
 def check_channels(channels: Mapping[str, tuple[str, ...]]) -> None:
     """Check that no class is looked for on two channels.
 
     Raises:
-        ConfigError: one is, or a channel looks for none.
+        ConfigError: one is, or more than one channel looks for none, or all do.
     """
+    silent = [channel for channel, classes in channels.items() if not classes]
+    if len(silent) > 1 or len(silent) == len(channels) > 0:
+        raise ConfigError(
+            f"channel '{silent[-1]}' names no class: one may, the background, beside others"
+        )
     seen: dict[str, str] = {}
     for channel, classes in channels.items():
-        if not classes:
-            raise ConfigError(f"channel '{channel}' names no class")
         for name in classes:
             if name in seen:
                 raise ConfigError(f"class '{name}' is on the channels '{seen[name]}', '{channel}'")

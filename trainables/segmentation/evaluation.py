@@ -20,6 +20,7 @@ from trainables.engine.distributed import gather_rows, shard
 from trainables.engine.precision import autocast
 from trainables.segmentation.batches import CaseBatch, CaseLoader
 from trainables.segmentation.case_metrics import overlap_scores, stored_scores
+from trainables.segmentation.channels import decided
 from trainables.segmentation.config import LossConfig
 from trainables.segmentation.losses import case_losses
 from trainables.segmentation.network import TrainedNetwork
@@ -135,7 +136,12 @@ class Scorer:
         if self.judgement.stored_size:
             columns += self._stored_columns(predicted_nhw.cpu(), asked)
         if self.judgement.loss is not None:
-            columns += case_losses(logits_nkhw, batch.target_nkhw, self.judgement.loss)
+            columns += case_losses(
+                logits_nkhw,
+                batch.target_nkhw,
+                self.judgement.loss,
+                exclusive=self.loader.cases.exclusive,
+            )
         return torch.stack([column.double().cpu() for column in columns], dim=1)
 
     def _stored_columns(self, predicted_nhw: Tensor, asked: Sequence[_Asked]) -> list[Tensor]:
@@ -164,7 +170,8 @@ class Scorer:
 
     def _predicted(self, logits_nkhw: Tensor, batch: CaseBatch) -> Tensor:
         """Return the masks of the cases' own structures, bool (n, h, w)."""
-        return self._own(logits_nkhw, batch).sigmoid() > self.judgement.threshold
+        exclusive = self.loader.cases.exclusive
+        return self._own(decided(logits_nkhw, self.judgement.threshold, exclusive=exclusive), batch)
 
     def _own(self, planes_nkhw: Tensor, batch: CaseBatch) -> Tensor:
         """Return the plane of each case's own channel, (n, h, w)."""

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainables.segmentation.channels import probabilities
 from trainables.segmentation.config import EmptyRule, LossConfig
 
 _SMOOTH = 1e-5
@@ -27,12 +28,17 @@ _FOREGROUND = 0.5
 
 
 def case_losses(
-    logits_nkhw: Tensor, target_nkhw: Tensor, config: LossConfig
+    logits_nkhw: Tensor, target_nkhw: Tensor, config: LossConfig, *, exclusive: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss of every case, and 1 for cases that count in the mean, else 0; both (n)."""
+    """Return the loss of every case, and 1 for cases that count in the mean, else 0; both (n).
+
+    Args:
+        exclusive: p is a softmax over channels, not a sigmoid of each. For 'dice_ce' and
+            'tuned_dice'.
+    """
     # Sums over a plane overflow in half precision.
     logits_nkhw = logits_nkhw.float()
-    prob_nkhw = logits_nkhw.sigmoid()
+    prob_nkhw = probabilities(logits_nkhw, exclusive=exclusive)
     if config.name == "tuned_dice":
         return tuned_dice(prob_nkhw, target_nkhw, config.empty)
     loss_n = config.lambda_dice * soft_dice(prob_nkhw, target_nkhw).mean(dim=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ def save_segmenter(
         "version": config.version,
         "config": canonical(config),
         "segmenter": canonical(description),
+        # Keys of the file are sorted, and channels have an order.
+        "channels": list(description.spec.channels),
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
     }
     write_json(folder / _DESCRIPTION, body)
@@ -72,7 +74,9 @@ def read_description(folder: Path) -> Description:
     path = folder / _DESCRIPTION
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        return from_mapping(Description, body["segmenter"])
+        found = from_mapping(Description, body["segmenter"])
+        channels = {name: found.spec.channels[name] for name in body["channels"]}
+        return replace(found, spec=replace(found.spec, channels=channels))
     except FileNotFoundError:
         raise WeightsError(f"{path} is missing: the folder holds no trained segmenter") from None
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:

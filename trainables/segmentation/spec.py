@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from trainables.config import BackboneRef
 from trainables.models.segmenter_cards import get_segmenter_card
 from trainables.models.segmenter_options import SegmenterOptions
-from trainables.segmentation.config import MaskMode
+from trainables.segmentation.config import MaskMode, background_of
 from trainables.segmentation.input_transform import InputTransform
 
 
@@ -18,7 +18,8 @@ class SegmenterSpec:
 
     Args:
         seed: of the trial that built it: it decided what no file brings.
-        channels: output channel -> the classes it answers for; empty: one channel for all.
+        channels: output channel -> the classes it answers for, none for the background; empty: one
+            channel for all.
         image_size_px: side of the square input.
         threshold: a pixel belongs to the mask where its probability is greater.
         mask_mode: how targets at that size are made of stored masks.
@@ -31,6 +32,11 @@ class SegmenterSpec:
     mask_mode: MaskMode
     options: SegmenterOptions = field(default_factory=SegmenterOptions)
     channels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def background(self) -> int | None:
+        """The channel of the background, where channels exclude each other; else None."""
+        return background_of(self.channels)
 
     @property
     def transform(self) -> InputTransform:

@@ -79,7 +79,7 @@ class _Task:
         return Training(
             cases=len(self.loader.cases),
             batches=self._batches,
-            loss=_training_loss(self.config, self.context),
+            loss=_training_loss(self.config, self.context, exclusive=self.loader.cases.exclusive),
             evaluate=self._validation(),
             begin_epoch=self._begin_epoch,
             split=create_split(self.network, self.config.loss, self.context),
@@ -107,6 +107,8 @@ class _Task:
 
     def _training_cases(self) -> Cases:
         cases, fraction = self._open("train"), self.config.train_fraction
+        if cases.exclusive:
+            cases = cases.one_per_picture()
         if fraction == 1:
             return cases
         # One draw per replicate, the same for every network, and nested over the fractions.
@@ -120,9 +122,13 @@ class _Task:
         return create_loader(self.network.segmenter, self.spec, texts, self.config, self.context)
 
 
-def _training_loss(config: Config, context: Context) -> Callable[[nn.Module, CaseBatch], Tensor]:
+def _training_loss(
+    config: Config, context: Context, *, exclusive: bool
+) -> Callable[[nn.Module, CaseBatch], Tensor]:
     def loss(module: nn.Module, batch: CaseBatch) -> Tensor:
-        loss_n, counted_n = case_losses(module(batch.given), batch.target_nkhw, config.loss)
+        loss_n, counted_n = case_losses(
+            module(batch.given), batch.target_nkhw, config.loss, exclusive=exclusive
+        )
         if context.world_size == 1:
             return mean_loss(loss_n, counted_n)
         return share_of_mean(loss_n, counted_n, batch.indices, context)

@@ -45,6 +45,7 @@ def test_cases_are_those_of_the_members_in_turn(locations: Locations) -> None:
             assert pool.domain_of[at] == name
             assert pool.ids[at] == f"{name}/{case_id}"
             assert pool.prompts_of(at) == part.prompts_of(index)
+            assert pool.picture_of(at) == f"{name}/{name}/images/{case_id.removesuffix('_m')}.png"
             torch.testing.assert_close(pool.image(at), part.image(index))
             torch.testing.assert_close(pool.mask(at), part.mask(index))
             at += 1

@@ -88,6 +88,7 @@ def test_every_case_is_opened_with_its_mask_class_and_prompts(
                 np.testing.assert_array_equal(
                     cases.image(index).numpy(), picture.transpose(2, 0, 1)
                 )
+            assert cases.picture_of(index).endswith(f"/images/{part}{case['img_name']}")
             assert tuple(cases.prompts_of(index)) == known.prompt_types
             for kind, given in case["prompts"].items():
                 assert cases.prompts_of(index)[kind] == tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ class GeneratedSource:
             imported when pixels are needed.
         captions: ground truth -> texts that describe each picture; None when there are none.
         prompts: ground truth -> what each segmentation is asked for with; None when there are none.
+        picture: column of the ground truth that numbers the pictures of a domain, where several
+            rows show one; empty: each row shows its own.
     """
 
     family: str
@@ -52,6 +54,7 @@ class GeneratedSource:
     module: str
     captions: Callable[[Table], list[tuple[str, ...]]] | None = None
     prompts: Callable[[Table], list[Prompts]] | None = None
+    picture: str = ""
 
     def key(self, card: DataCard) -> dict[str, Any]:
         """Return what the pixels of a card depend on."""
@@ -88,8 +91,13 @@ class GeneratedSource:
             captions=[text for t in tables for text in self.captions(t)] if self.captions else (),
             masks=ArrayMasks(masks) if masks else None,
             prompts=[asked for t in tables for asked in self.prompts(t)] if self.prompts else (),
+            pictures=self._pictures(domains, tables) if self.picture else (),
         )
         return ImageSet.of(card, split, digest(self.key(card)), ArrayPixels(chunks), annotations)
+
+    def _pictures(self, domains: Sequence[str], tables: Sequence[Table]) -> list[str]:
+        numbered = zip(domains, (table[self.picture].tolist() for table in tables), strict=True)
+        return [f"{domain}-{number}" for domain, numbers in numbered for number in numbers]
 
     def chunk(self, card: DataCard, split: Split, domain: str, locations: Locations) -> Path:
         """Return the store folder with pixels and ground truth of one domain of one split."""

@@ -38,4 +38,5 @@ SOURCE = GeneratedSource(
     parameters=PARAMETERS,
     module="twins.heart_twin_pixels",
     prompts=prompts_of_truth,
+    picture="heart",
 )
