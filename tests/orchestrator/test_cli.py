@@ -296,7 +296,8 @@ def test_a_module_of_ones_own_is_listed_instead(
         "from dataclasses import replace\n"
         "from trainables.data.cards import get_data_card\n"
         "from trainables.models.cards import get_backbone_card\n"
-        "DATA_CARDS = (replace(get_data_card('aptos2019'), name='listed_cards.eyes'),)\n"
+        "eyes = replace(get_data_card('aptos2019'), name='listed_cards.eyes')\n"
+        "DATA_CARDS = (replace(eyes, module='trainables.data.sets.aptos2019'),)\n"
         "BACKBONE_CARDS = (replace(get_backbone_card('deit_s'), name='listed_cards.net'),)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
