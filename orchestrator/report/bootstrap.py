@@ -1,44 +1,49 @@
-"""Means of resampled values, many at once."""
+"""What metrics give on resamples of their test cases."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from orchestrator.report.case_metric import CaseMetric
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
 DRAWS = 10_000
-_FEW = 32
-"""Distinct values that are cheaper to count than to draw one by one."""
 _CHUNK = 2_000_000
-"""Values drawn at once; bounds the memory."""
+"""Cases drawn at once; bounds the memory."""
 
 
-def bootstrap_means(values: ArrayLike, name: str) -> Floats:
-    """Return the means of ``DRAWS`` resamples of the values, each as large as they are.
+def resampled(metrics: Sequence[CaseMetric]) -> Floats:
+    """Return the values (m, ``DRAWS``) of metrics of the same cases on the same resamples of these.
 
-    Args:
-        values: drawn independently and with equal chances.
-        name: of what is drawn: the same name and values give the same draws.
+    A resample has as many cases as there are, drawn with equal chances; the same cases give the
+    same draws, so what is computed in two calls is in pairs too.
     """
     import numpy as np
 
-    every = np.asarray(values, dtype=np.float64)
-    rng = generator(name)
-    distinct, counts = np.unique(every, return_counts=True)
-    if len(distinct) <= _FEW:
-        drawn = rng.multinomial(len(every), counts / len(every), size=DRAWS)
-        return np.asarray(drawn @ distinct / len(every), dtype=np.float64)
-    rows = max(1, _CHUNK // len(every))
-    parts = [
-        every[rng.integers(len(every), size=(min(rows, DRAWS - start), len(every)))].mean(axis=1)
-        for start in range(0, DRAWS, rows)
-    ]
-    return np.concatenate(parts)
+    n = len(metrics[0].cases)
+    rng = generator("\n".join(metrics[0].cases))
+    rows = max(1, _CHUNK // n)
+    parts = []
+    for start in range(0, DRAWS, rows):
+        weights_bn = _weights(rng, min(rows, DRAWS - start), n)
+        parts.append([metric.weigh(weights_bn) for metric in metrics])
+    return np.concatenate(parts, axis=1)
+
+
+def _weights(rng: np.random.Generator, draws: int, n: int) -> Floats:
+    """Return how often each of n cases is in each resample (draws, n)."""
+    import numpy as np
+
+    drawn = rng.integers(n, size=(draws, n)) + n * np.arange(draws)[:, None]
+    counted = np.bincount(drawn.ravel(), minlength=draws * n)
+    return counted.reshape(draws, n).astype(np.float64)
 
 
 def generator(name: str) -> Any:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orchestrator.report.bootstrap import bootstrap_means, bootstrap_p
+from orchestrator.report.bootstrap import bootstrap_p, resampled
+from orchestrator.report.case_metric import CaseMetric
 from orchestrator.report.statistics import Statistic
 from search_spaces.study import Published
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 _LEVEL = 0.975  # of a two-sided 95 % interval
 
@@ -69,28 +66,25 @@ def student(difference: float, se: float, freedom: float, kind: str) -> Comparis
     )
 
 
-def over_cases(scores: ArrayLike, other: float, name: str) -> Comparison | None:
-    """Compare the mean of one run's scores per case with a number taken as exact.
-
-    Args:
-        name: of the cell; it seeds the draws.
+def over_cases(metric: CaseMetric, other: float) -> Comparison | None:
+    """Compare a metric of one run with a number taken as exact.
 
     Returns:
-        None where all scores are equal: resamples are too, and that is no certainty.
+        None where all resamples are equal, which is no certainty, or the metric has no value on one
+        of them, such as the area under a curve without a positive.
     """
     import numpy as np
 
-    values = np.asarray(scores, dtype=np.float64)
-    if values.min() == values.max():
+    (draws,) = resampled([metric])
+    if not np.isfinite(draws).all() or math.isclose(draws.min(), draws.max(), abs_tol=1e-12):
         return None
-    draws = bootstrap_means(values, name)
     low, high = np.quantile(draws, (1 - _LEVEL, _LEVEL)) - other
     return Comparison(
-        difference=float(values.mean()) - other,
+        difference=metric.value - other,
         low=float(low),
         high=float(high),
         p=bootstrap_p(draws, other),
-        kind=f"bootstrap over {len(values)} test cases, one seed",
+        kind=f"bootstrap over {len(metric.cases)} test cases, one seed",
     )
 
 

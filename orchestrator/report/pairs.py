@@ -7,10 +7,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
-from orchestrator.report.bootstrap import bootstrap_means, bootstrap_p
-from orchestrator.report.case_scores import case_scores
+from orchestrator.report.bootstrap import bootstrap_p
+from orchestrator.report.case_draws import CaseDraws
 from orchestrator.report.comparison import student
 from orchestrator.report.results import StudyResults
 from orchestrator.report.statistics import holm
@@ -81,30 +80,14 @@ def compare_pairs(results: StudyResults, table: Table, compare: Compare) -> list
         if entry.statistic is not None and math.isfinite(entry.statistic.mean):
             rest = tuple(item for item in entry.levels.items() if item[0] != compare.levels)
             places.setdefault(entry.levels[compare.levels], {})[rest] = entry
-    scores = _Scores(results)
+    draws = CaseDraws(results=results, entries=table.entries)
     found = [
-        _pair(names, shared, scores)
+        _pair(names, shared, draws)
         for names in itertools.combinations(places, 2)
         if (shared := _shared(places[names[0]], places[names[1]], compare.over))
     ]
     corrected = iter(holm([pair.p for pair in found if pair.p is not None]))
     return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in found]
-
-
-class _Scores:
-    """Scores per case of entries, averaged over replicates; each is read once."""
-
-    def __init__(self, results: StudyResults) -> None:
-        self._results = results
-        self.of = cache(self._read)
-
-    def _read(self, cell: str, metric: str) -> Mapping[str, float] | None:
-        (found,) = (c for c in self._results.cells if c.cell == cell)
-        runs = [case_scores(self._results, r, metric) for r in found.replicates]
-        every = [run for run in runs if run is not None]
-        if not every or len(every) < len(runs) or any(r.keys() != every[0].keys() for r in every):
-            return None
-        return {case: sum(run[case] for run in every) / len(every) for case in every[0]}
 
 
 def _shared(
@@ -123,7 +106,7 @@ def _shared(
     ]
 
 
-def _pair(names: tuple[str, str], shared: Sequence[_Shared], scores: _Scores) -> Pair:
+def _pair(names: tuple[str, str], shared: Sequence[_Shared], draws: CaseDraws) -> Pair:
     units: dict[str, float] = {}
     for place in shared:
         units[place.unit] = units.get(place.unit, 0.0) + place.weight * place.difference
@@ -131,7 +114,7 @@ def _pair(names: tuple[str, str], shared: Sequence[_Shared], scores: _Scores) ->
     if len(units) >= _LEAST_UNITS:
         p, kind = _ranks(units.values()), f"Wilcoxon's signed ranks over {len(units)}"
     else:
-        p, kind = _over_cases(names, shared, scores) or _over_seeds(shared)
+        p, kind = _over_cases(shared, draws) or _over_seeds(shared)
     return Pair(
         first=names[0],
         second=names[1],
@@ -151,25 +134,23 @@ def _ranks(differences: Iterable[float]) -> float:
     return float(wilcoxon(values).pvalue)
 
 
-def _over_cases(
-    names: tuple[str, str], shared: Sequence[_Shared], scores: _Scores
-) -> tuple[float, str] | None:
+def _over_cases(shared: Sequence[_Shared], draws: CaseDraws) -> tuple[float, str] | None:
     """Return the p-value of a paired bootstrap; None where runs left other cases, or none."""
     import numpy as np
 
     parts = []
-    cases = 0
-    for n, place in enumerate(shared):
-        if place.first.cell is None or place.second.cell is None:
+    tests: dict[tuple[str, ...], None] = {}
+    for place in shared:
+        first, second = draws.of(place.first), draws.of(place.second)
+        if first is None or second is None or first.cases != second.cases:
             return None
-        a = scores.of(place.first.cell.cell, place.first.metric)
-        b = a and scores.of(place.second.cell.cell, place.second.metric)
-        if not a or not b or a.keys() != b.keys():
-            return None
-        differences = [a[case] - b[case] for case in a]
-        parts.append(place.weight * bootstrap_means(differences, f"{names} {n}"))
-        cases += len(a)
-    return bootstrap_p(np.sum(parts, axis=0), 0.0), f"paired bootstrap over {cases} test cases"
+        parts.append(place.weight * (first.values - second.values))
+        tests[first.cases] = None
+    differences = np.sum(parts, axis=0)
+    if not np.isfinite(differences).all():
+        return None
+    words = f"paired bootstrap over {sum(map(len, tests))} test cases"
+    return bootstrap_p(differences, 0.0), words
 
 
 def _over_seeds(shared: Sequence[_Shared]) -> tuple[float | None, str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from functools import partial
 
-from orchestrator.report.case_scores import case_scores
+from orchestrator.report.case_metric import case_metric
 from orchestrator.report.comparison import Comparison, against_published, over_cases
 from orchestrator.report.results import StudyResults
 from orchestrator.report.statistics import Statistic, holm
@@ -69,8 +69,8 @@ def _compared(
         return over_seeds
     if entry.cell is not None:
         first = next(r for r in entry.cell.replicates if entry.metric in r.metrics)
-        scores = case_scores(results, first, entry.metric)
-        compared = scores and over_cases([*scores.values()], published.value, entry.cell.cell)
+        metric = case_metric(results, first, entry.metric)
+        compared = metric and over_cases(metric, published.value)
         if compared:
             return compared
     return "one seed has no interval" if ours.n == 1 else "equal seeds have no interval"

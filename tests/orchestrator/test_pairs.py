@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import report_cells as made
+import sklearn.metrics
 from rich.console import Console
 from scipy import stats
 
@@ -154,6 +155,53 @@ def test_cases_of_one_test_are_resampled_in_pairs() -> None:
     tables["method=b"] = predictions([*b, False, False, True, False, False])
     (pair,) = pairs({("a", "s"): [0.8], ("b", "s"): [0.3]}, read_table=read)
     assert pair.p is None, "other test cases are no pairs"
+
+
+def test_areas_of_one_test_are_resampled_in_pairs_whatever_the_order_of_its_cases() -> None:
+    """Against a loop that scores both methods on 200 resamples of the same cases."""
+    rng = np.random.default_rng(5)
+    labels = rng.permutation(np.repeat([0, 1], 30))
+    scores = {m: rng.normal(gain * labels + 0.5 * labels) for m, gain in (("a", 1.2), ("b", 0.4))}
+
+    def left(score: np.ndarray, order: np.ndarray) -> pa.Table:
+        return pa.table(
+            {
+                "domain": [""] * 60,
+                "id": [f"{k:02}" for k in order],
+                "label": labels[order].tolist(),
+                "logits": [[0.0, float(score[k])] for k in order],
+            }
+        )
+
+    def auc(method: str, rows: np.ndarray) -> float:
+        return float(sklearn.metrics.roc_auc_score(labels[rows], scores[method][rows]))
+
+    tables = {
+        "method=a": left(scores["a"], np.arange(60)),
+        "method=b": left(scores["b"], rng.permutation(60)),
+    }
+    cells = [
+        made.cell("main", {"method": m, "set": "s"}, [{"test/auc": auc(m, np.arange(60))}])
+        for m in "ab"
+    ]
+    cells = [
+        dataclasses.replace(
+            cell, places=tuple(dataclasses.replace(p, metric="test/auc") for p in cell.places)
+        )
+        for cell in cells
+    ]
+
+    def read(run: str, name: str) -> pa.Table:
+        assert name == "predictions.parquet"
+        return tables[run.split("/")[1]]
+
+    found = dataclasses.replace(made.results(*cells), read_table=read)
+    (table,) = build_tables(found, study("ab", "s"))
+    (pair,) = compare_pairs(found, table, COMPARE)
+    assert pair.kind == "paired bootstrap over 60 test cases"
+    gains = [auc("a", rows) - auc("b", rows) for rows in rng.integers(60, size=(200, 60))]
+    z = np.mean(gains) / np.std(gains)
+    assert pair.p == pytest.approx(2 * stats.norm.sf(z), abs=0.02)
 
 
 def test_the_matrix_says_both_directions_and_marks_what_holds() -> None:

@@ -14,8 +14,8 @@ import pytest
 import report_cells as made
 from scipy import stats
 
-from orchestrator.report.bootstrap import DRAWS, bootstrap_means, bootstrap_p
-from orchestrator.report.case_scores import case_scores
+from orchestrator.report.bootstrap import DRAWS, bootstrap_p, resampled
+from orchestrator.report.case_metric import CaseMetric, case_metric, mean_metric
 from orchestrator.report.comparison import against_published, over_cases
 from orchestrator.report.number import difference_text, p_text
 from orchestrator.report.results import CellResult, DataSource, StudyResults
@@ -23,6 +23,7 @@ from orchestrator.report.statistics import holm, summarise
 from orchestrator.report.tables import build_tables
 from orchestrator.report.verdict import SYMBOLS, Verdict
 from search_spaces.study import Budget, Published, Study
+from trainables.metrics.classification import classification_metrics
 
 OURS = [0.81, 0.82, 0.85]
 
@@ -136,33 +137,37 @@ def test_one_seed_or_equal_seeds_have_nothing_to_compare_by() -> None:
 # The bootstrap
 
 
+def means(values: Sequence[float]) -> CaseMetric:
+    return mean_metric({f"{k:04}": value for k, value in enumerate(values)})
+
+
 def test_resampled_means_are_those_of_every_possible_resample() -> None:
     values = [0.1, 0.4, 0.7, 0.3]
     every = [np.mean(x) for x in itertools.product(values, repeat=4)]
-    drawn = bootstrap_means(values, "a")
+    (drawn,) = resampled([means(values)])
     assert len(drawn) == DRAWS
     assert drawn.std() == pytest.approx(np.std(every), rel=0.03)
-    assert np.quantile(drawn, 0.1) == pytest.approx(np.quantile(every, 0.1), abs=0.02)
+    assert np.quantile(drawn, 0.1) == pytest.approx(np.quantile(every, 0.1), abs=0.03)
 
 
-def test_many_distinct_values_and_few_are_drawn_alike() -> None:
-    """Many are drawn one by one, few are counted: both have the standard error of a mean."""
+def test_the_same_cases_are_drawn_alike_in_one_call_and_in_several() -> None:
     rng = np.random.default_rng(1)
-    for values in (rng.uniform(size=200), rng.integers(2, size=200).astype(float)):
-        drawn = bootstrap_means(values, "b")
-        assert drawn.mean() == pytest.approx(values.mean(), abs=0.002)
-        assert drawn.std() == pytest.approx(values.std() / math.sqrt(200), rel=0.03)
-        assert np.array_equal(drawn, bootstrap_means(values, "b"))
+    one, other = (means(rng.uniform(size=300)) for _ in range(2))
+    together = resampled([one, other])
+    assert np.array_equal(together[1], resampled([other])[0])
+    for metric, drawn in zip((one, other), together, strict=True):
+        scores = metric.weigh(np.eye(300))
+        assert drawn.mean() == pytest.approx(scores.mean(), abs=0.002)
+        assert drawn.std() == pytest.approx(scores.std() / math.sqrt(300), rel=0.03)
 
 
 def test_the_bootstrap_over_cases_is_near_the_binomial_test() -> None:
-    right = [1.0] * 80 + [0.0] * 20
-    found = over_cases(right, 0.7, "cell")
+    found = over_cases(means([1.0] * 80 + [0.0] * 20), 0.7)
     assert found is not None
     assert found.p == pytest.approx(stats.binomtest(80, 100, 0.7).pvalue, abs=0.02)
     low, high = stats.binom.ppf([0.025, 0.975], 100, 0.8) / 100
     assert (found.low + 0.7, found.high + 0.7) == pytest.approx((low, high), abs=0.011)
-    assert over_cases([1.0, 1.0], 0.7, "cell") is None
+    assert over_cases(means([1.0, 1.0]), 0.7) is None
 
 
 def test_a_p_value_is_never_zero_and_at_most_one() -> None:
@@ -293,18 +298,65 @@ def test_dice_is_compared_over_cases_with_something_to_outline() -> None:
     assert "over 3 test cases" in some.kind
 
 
+def scored(seed: int = 0, n: int = 60) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    """Return what a run leaves of three classes, its logits and labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(3), rng.integers(3, size=n - 3)])
+    logits = (np.eye(3)[labels] * 1.2 + rng.normal(size=(n, 3))).astype(np.float32)
+    columns = {
+        "domain": [""] * n,
+        "id": [f"{k:03}" for k in range(n)],
+        "label": labels.tolist(),
+        "logits": logits.tolist(),
+    }
+    return pa.table(columns), logits, labels
+
+
+def test_metrics_that_are_no_means_are_resampled_whole() -> None:
+    """Against a loop that scores 200 resamples of the cases."""
+    table, logits, labels = scored()
+    values = classification_metrics(logits, labels)
+    rng = np.random.default_rng(1)
+    drawn = [
+        classification_metrics(logits[rows], labels[rows])
+        for rows in rng.integers(60, size=(200, 60))
+    ]
+    for name in ("balanced_accuracy", "recall_macro", "kappa", "macro_f1", "auc", "roc_auc"):
+        found = with_cases(table, values[name], f"test/{name}").comparison
+        assert found is not None
+        assert found.kind == "bootstrap over 60 test cases, one seed"
+        assert found.difference == pytest.approx(values[name] - 0.5)
+        spread = np.std([row[name] for row in drawn])
+        assert found.high - found.low == pytest.approx(2 * 1.96 * spread, rel=0.2), name
+
+
 @pytest.mark.parametrize(
     ("table", "metric"),
     [
         (None, made.METRIC),
         (predictions([True, False]), made.METRIC),
         (predictions([True] * 9 + [False]), "test/auc"),
+        (predictions([True] * 9 + [False]), "chosen/accuracy"),
+        (predictions([True] * 9 + [False]), "test/weighted_kappa"),
     ],
 )
-def test_a_metric_that_is_no_mean_over_the_cases_left_has_no_interval(
+def test_a_metric_that_does_not_follow_from_the_cases_left_has_no_interval(
     table: pa.Table | None, metric: str
 ) -> None:
     assert with_cases(table, 0.9, metric).why == "one seed has no interval"
+
+
+def test_a_metric_without_a_value_on_some_resample_has_no_interval() -> None:
+    labels = [1, *[0] * 9]
+    table = pa.table(
+        {
+            "domain": [""] * 10,
+            "id": list("abcdefghij"),
+            "label": labels,
+            "logits": [[0.0, k / 10] for k in range(10)],
+        }
+    )
+    assert with_cases(table, 0.0, "test/auc").why == "one seed has no interval"
 
 
 def test_a_part_of_the_cases_is_not_taken_for_all_of_them() -> None:
@@ -315,8 +367,10 @@ def test_a_part_of_the_cases_is_not_taken_for_all_of_them() -> None:
     left = dataclasses.replace(
         made.results(), read_table=lambda *_: predictions([True, False, True, False])
     )
-    assert case_scores(left, ours, made.METRIC) is None
-    assert len(case_scores(left, ours, "test_all/accuracy") or ()) == 4
+    assert case_metric(left, ours, made.METRIC) is None
+    whole = case_metric(left, ours, "test_all/accuracy")
+    assert whole is not None
+    assert len(whole.cases) == 4
 
 
 def test_cases_of_a_shifted_domain_are_those_of_that_domain() -> None:

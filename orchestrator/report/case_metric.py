@@ -1,0 +1,119 @@
+"""A run's metric as a function of its test cases, where the run left results per case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.report.results import StudyResults, TrialResult
+from trainables.segmentation.file_names import CASES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Floats = NDArray[np.float64]
+
+_PREDICTIONS = "predictions.parquet"
+_OVERLAPS = ("dice", "iou", "dice_net", "iou_net")
+_NONEMPTY = "_nonempty"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseMetric:
+    """A metric of n test cases.
+
+    Args:
+        cases: domain and name of each, sorted, none twice.
+        weigh: how often each case counts, for b resamples (b, n) -> the metric of each (b).
+    """
+
+    cases: tuple[str, ...]
+    weigh: Callable[[Floats], Floats]
+
+    @property
+    def value(self) -> float:
+        """The metric itself, with every case once."""
+        import numpy as np
+
+        return float(self.weigh(np.ones((1, len(self.cases))))[0])
+
+
+def mean_metric(scores: Mapping[str, float]) -> CaseMetric:
+    """Return the mean of scores, by case."""
+    import numpy as np
+
+    cases = tuple(sorted(scores))
+    scores_n = np.array([scores[case] for case in cases])
+    return CaseMetric(cases=cases, weigh=lambda weights: weights @ scores_n / weights.sum(axis=1))
+
+
+def case_metric(results: StudyResults, trial: TrialResult, metric: str) -> CaseMetric | None:
+    """Return a metric of a run over the cases it was tested on.
+
+    Returns:
+        None where the run left no results per case, or the metric does not follow from them.
+
+    Raises:
+        TrackingError: the results are there and cannot be read.
+    """
+    import numpy as np
+
+    split, _, measure = metric.rpartition("/")
+    if metric not in trial.metrics or not split.startswith("test"):
+        return None
+    if split == "test" and f"test_all/{measure}" in trial.metrics:
+        return None  # the test is a part of the cases that were left, which does not say which
+    if measure.removesuffix(_NONEMPTY) in _OVERLAPS:
+        table = results.read_table(trial.run_id, CASES)
+        found = None if table is None else _overlap(table, measure, split)
+    else:
+        table = results.read_table(trial.run_id, _PREDICTIONS)
+        found = None if table is None else _classified(table, measure, split, trial)
+    # What the split's name does not say (weights of cases, several crops) shows in the value.
+    if found is None or not np.isclose(found.value, trial.metrics[metric], rtol=0, atol=1e-6):
+        return None
+    return found
+
+
+def _classified(table: Any, measure: str, split: str, trial: TrialResult) -> CaseMetric | None:
+    import numpy as np
+    from scipy.special import expit, softmax
+
+    from trainables.metrics.weighted import weighted_label_metric, weighted_metric
+
+    domains, names = table["domain"].to_pylist(), table["id"].to_pylist()
+    shifted = trial.config.get("shift_domains") or ()
+    domain = split.removeprefix("test_shift/")
+    cases = {
+        f"{where}/{name}": row
+        for row, (where, name) in enumerate(zip(domains, names, strict=True))
+        if (where == domain if split.startswith("test_shift/") else where not in shifted)
+    }
+    if not cases:
+        return None
+    rows = [cases[case] for case in sorted(cases)]
+    logits_nk = np.array(table["logits"].to_pylist(), dtype=np.float64)[rows]
+    labels = np.array(table["label"].to_pylist())[rows]
+    if labels.ndim == 1:
+        weigh = weighted_metric(
+            measure, softmax(logits_nk, axis=1), labels, classes=logits_nk.shape[1]
+        )
+    else:
+        weigh = weighted_label_metric(measure, expit(logits_nk), labels)
+    return None if weigh is None else CaseMetric(cases=tuple(sorted(cases)), weigh=weigh)
+
+
+def _overlap(table: Any, measure: str, split: str) -> CaseMetric | None:
+    column = measure.removesuffix(_NONEMPTY)
+    rows = table.select(["domain", "case", "empty_target", column]).to_pydict()
+    domain = split.removeprefix("test/domain/")
+    every = zip(rows["domain"], rows["case"], rows["empty_target"], rows[column], strict=True)
+    scores = {
+        f"{where}/{case}": float(score)
+        for where, case, empty, score in every
+        if (split == "test" or where == domain) and not (empty and column != measure)
+    }
+    return mean_metric(scores) if scores else None
