@@ -19,11 +19,9 @@ from trainables.errors import ConfigError
 from trainables.models.segmenter_cards import get_segmenter_card
 from trainables.models.segmenter_options import SegmenterOptions
 from trainables.segmentation.config import (
-    EXCLUSIVE_LOSSES,
     LossConfig,
     MaskMode,
     PromptConfig,
-    background_of,
     check_channels,
     check_evaluation,
 )
@@ -99,11 +97,6 @@ class Config:
     def __post_init__(self) -> None:
         check_evaluation(self.threshold, self.mask_mode, self.image_size_px, self.batch_size)
         check_channels(self.channels)
-        if background_of(self.channels) is not None and self.loss.name not in EXCLUSIVE_LOSSES:
-            raise ConfigError(
-                f"loss.name='{self.loss.name}' is of channels by themselves; with a background in "
-                f"channels choose {' or '.join(EXCLUSIVE_LOSSES)}"
-            )
         if self.channels and get_segmenter_card(self.segmenter.card).reads_text:
             raise ConfigError(
                 f"'{self.segmenter.card}' outlines what its text says: channels must be empty"

@@ -14,9 +14,6 @@ EmptyRule = Literal["skip", "nan"]
 MaskMode = Literal["raw", "binary"]
 PromptMode = Literal["random", "first", "all"]
 
-EXCLUSIVE_LOSSES: tuple[LossName, ...] = ("tuned_dice", "dice_ce")
-"""What can be minimised where channels exclude each other."""
-
 RANDOM_PROMPT = "random"
 """Prompt type that draws one of the others for each case, but never the empty one."""
 

@@ -11,6 +11,9 @@ Dice is D = 1 - (2 sum(p y) + e) / (sum p + sum y + e), e = 1e-5.
 * ``dice_bce``: D and the binary cross-entropy of p; what the words seem to mean.
 * ``tuned_dice``: per case the mean of D over the channels whose structure is there.
 
+Where channels exclude each other p is a softmax over them, and the cross-entropy of ``dice_bce`` is
+that of the softmax.
+
 Axes: n cases, k channels, h rows, w columns.
 """
 
@@ -33,8 +36,7 @@ def case_losses(
     """Return the loss of every case, and 1 for cases that count in the mean, else 0; both (n).
 
     Args:
-        exclusive: p is a softmax over channels, not a sigmoid of each. For 'dice_ce' and
-            'tuned_dice'.
+        exclusive: a pixel belongs to one channel only.
     """
     # Sums over a plane overflow in half precision.
     logits_nkhw = logits_nkhw.float()
@@ -42,7 +44,9 @@ def case_losses(
     if config.name == "tuned_dice":
         return tuned_dice(prob_nkhw, target_nkhw, config.empty)
     loss_n = config.lambda_dice * soft_dice(prob_nkhw, target_nkhw).mean(dim=1)
-    if config.name == "dice_bce":
+    if config.name == "dice_bce" and exclusive:
+        entropy_n = _softmax_entropy(logits_nkhw, target_nkhw)
+    elif config.name == "dice_bce":
         entropy_n = _binary_entropy(logits_nkhw, target_nkhw)
     elif config.name == "dice_ce_logits" and prob_nkhw.shape[1] == 1:
         entropy_n = _binary_entropy(prob_nkhw, target_nkhw)
@@ -74,8 +78,7 @@ def channel_entropy(prob_nkhw: Tensor, target_nkhw: Tensor) -> Tensor:
     """Return each case's mean cross-entropy of a softmax over channels of p, (n)."""
     if prob_nkhw.shape[1] == 1:
         return prob_nkhw.new_zeros(len(prob_nkhw))
-    entropy_nhw = -(target_nkhw * prob_nkhw.log_softmax(dim=1)).sum(dim=1)
-    return entropy_nhw.mean(dim=(1, 2))
+    return _softmax_entropy(prob_nkhw, target_nkhw)
 
 
 def tuned_dice(prob_nkhw: Tensor, target_nkhw: Tensor, empty: EmptyRule) -> tuple[Tensor, Tensor]:
@@ -96,6 +99,12 @@ def _shown(target_nkhw: Tensor, empty: EmptyRule) -> Tensor:
     """Return 1 for planes that show something, (n, k)."""
     highest_nk = target_nkhw.amax(dim=(2, 3))
     return (highest_nk == 1 if empty == "nan" else highest_nk >= _FOREGROUND).float()
+
+
+def _softmax_entropy(logits_nkhw: Tensor, target_nkhw: Tensor) -> Tensor:
+    """Return each case's mean cross-entropy of a softmax over channels, (n)."""
+    entropy_nhw = -(target_nkhw * logits_nkhw.log_softmax(dim=1)).sum(dim=1)
+    return entropy_nhw.mean(dim=(1, 2))
 
 
 def _binary_entropy(logits_nkhw: Tensor, target_nkhw: Tensor) -> Tensor:

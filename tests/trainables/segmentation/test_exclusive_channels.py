@@ -112,10 +112,14 @@ def test_tuned_dice_is_of_a_softmax_over_the_channels_that_show_something() -> N
     )
 
 
-@pytest.mark.parametrize("name", ["dice_bce", "dice_ce_logits"])
-def test_losses_of_channels_by_themselves_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"loss.name='{name}'.*tuned_dice or dice_ce"):
-        multiclass(loss=LossConfig(name=name))  # type: ignore[arg-type]
+def test_dice_bce_has_the_cross_entropy_of_the_softmax() -> None:
+    torch.manual_seed(2)
+    logits, classes = torch.randn(3, 4, 5, 5), torch.randint(0, 4, (3, 5, 5))
+    target = torch.nn.functional.one_hot(classes, 4).movedim(3, 1).float()
+    entropy = LossConfig(name="dice_bce", lambda_dice=0, lambda_ce=1)
+    loss_n, _ = case_losses(logits, target, entropy, exclusive=True)
+    expected = torch.nn.functional.cross_entropy(logits, classes)
+    torch.testing.assert_close(loss_n.mean(), expected)
 
 
 @pytest.mark.parametrize(
