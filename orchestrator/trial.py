@@ -68,6 +68,7 @@ def _run_distributed(work: Work, environment: TrialEnvironment) -> None:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")
+    _name_cluster()
     from ray import tune
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
@@ -99,6 +100,20 @@ def _run_distributed(work: Work, environment: TrialEnvironment) -> None:
         if not note.exists():
             raise
         tune.report(pack(Failure(**json.loads(note.read_text()))))
+
+
+def _name_cluster() -> None:
+    """Let what Ray Train starts ask this cluster whether a trial was stopped, to free its ranks.
+
+    By itself it asks the one that ``ray start`` last noted on this machine, there or not any more,
+    and the next trial waits for ever.
+    """
+    import ray
+    from ray.train.v2._internal.constants import ENV_VARS_TO_PROPAGATE
+
+    os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+    # It hands on no variables but those it knows.
+    ENV_VARS_TO_PROPAGATE.add("RAY_ADDRESS")
 
 
 def _make_rank_function(work: Work, environment: TrialEnvironment) -> Callable[[], None]:

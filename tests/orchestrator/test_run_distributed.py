@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,19 @@ def _events(settings: Settings, kind: type) -> list:
 def _steps(settings: Settings, trial: str) -> list[int]:
     path = settings.storage / "toy" / "trials" / trial / "steps.txt"
     return [int(step) for step in path.read_text().split()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _another_cluster_that_is_gone() -> Iterator[None]:
+    # What `ray start` leaves behind. The path is short for Ray's sockets.
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        (Path(folder) / "ray").mkdir()
+        (Path(folder) / "ray" / "ray_current_cluster").write_text("127.0.0.1:9")
+        patch.setenv("RAY_TMPDIR", folder)
+        yield
 
 
 def test_groups_are_searched_stopped_and_repeated(tmp_path: Path) -> None:
