@@ -173,6 +173,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
         console.print(f"[dim]{queue.remaining} trials to run, {slots} at a time[/]")
         from ray import tune
 
+        _use_waiting_workers()
         environment = TrialEnvironment(
             folder=folder,
             locations=settings.locations,
@@ -204,6 +205,17 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
         with view.live():
             tuner.fit()
         shutil.rmtree(folder / "tune", ignore_errors=True)
+
+
+def _use_waiting_workers() -> None:
+    """Let trials run in the workers that Ray starts ahead of them.
+
+    Tune gives its actors a variable for Lightning. Ray then starts an interpreter to set it before
+    each worker, and those that wait, which do not have it, are of no use.
+    """
+    from ray.tune.execution import class_cache
+
+    class_cache.DEFAULT_ENV_VARS.clear()
 
 
 def _trial_resources(settings: Settings) -> Any:

@@ -54,6 +54,16 @@ def test_a_study_runs_to_its_end_and_a_second_run_does_nothing(tmp_path: Path) -
     assert len(_events(settings, StartEvent)) == 22
 
 
+def test_trials_run_in_the_workers_that_wait_for_them(tmp_path: Path) -> None:
+    from ray._private import worker
+
+    log = Path(worker._global_node.get_logs_dir_path()) / "runtime_env_agent.log"
+    before = log.read_text().count("Creating runtime env")
+    only = {"experiment": ("main",), "name": ("b",)}
+    _run_toy(_settings(tmp_path), only=only, recipe="paper", replicates=1)
+    assert log.read_text().count("Creating runtime env") == before
+
+
 def test_mlflow_holds_one_run_per_trial_and_one_parent_per_cell(tmp_path: Path) -> None:
     import mlflow
 
