@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
@@ -11,9 +11,10 @@ from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
 from trainables.errors import ConfigError
 from trainables.head_training import HeadTraining
+from trainables.regularisation_path import RegularisationPath
 from trainables.shift import check_shift
 
-Fit = Literal["logistic", "paper"]
+Fit = Literal["logistic", "path", "paper"]
 ColumnChoice = Literal["random", "first"]
 
 _INVERSE_L2 = 1e-2
@@ -33,12 +34,14 @@ class Config:
             side and takes the middle, as CLIP does; 'pad' puts black around them until they are
             square. Towers of the input ``clip`` bring their own way.
         fit: 'logistic' is a converged multinomial logistic regression on standardised features;
-            'paper' trains on features of length one by Adam, as Yang et al. (NeurIPS 2024) do, and
-            reports every epoch.
+            'path' solves it for every value of ``path`` together and keeps the one that validation
+            likes best, so one trial is the whole search; 'paper' trains on features of length one
+            by Adam, as Yang et al. (NeurIPS 2024) do, and reports every epoch.
         inverse_l2: weight of the data against the L2 penalty (C in scikit-learn), of 'logistic';
             search it log-uniformly.
-        max_iter: most solver iterations, of 'logistic'; ``perf/converged`` is 0 when they did not
-            suffice.
+        max_iter: most solver iterations, of 'logistic' and of each model of 'path';
+            ``perf/converged`` is 0 when they did not suffice.
+        path: of 'path'; replicates leave ``path.json``, the metrics of all values.
         training: of 'paper'.
         columns: of 'paper': how many columns of the features the probe sees at most; None: all.
             The released code draws 768.
@@ -58,6 +61,7 @@ class Config:
     fit: Fit = "logistic"
     inverse_l2: float = _INVERSE_L2
     max_iter: int = _MAX_ITER
+    path: RegularisationPath = field(default_factory=RegularisationPath)
     training: HeadTraining = field(default_factory=HeadTraining)
     columns: int | None = None
     column_choice: ColumnChoice = "random"
@@ -80,18 +84,22 @@ class Config:
         self._check_fit()
 
     def _check_fit(self) -> None:
-        if self.fit not in ("logistic", "paper"):
-            raise ConfigError(f"fit must be logistic or paper, got '{self.fit}'")
+        if self.fit not in get_args(Fit):
+            raise ConfigError(f"fit must be logistic, path or paper, got '{self.fit}'")
         if self.column_choice not in ("random", "first"):
             raise ConfigError(f"column_choice must be random or first, got '{self.column_choice}'")
-        if self.fit == "paper":
-            idle = self.inverse_l2 != _INVERSE_L2 or self.max_iter != _MAX_ITER
-            names = "inverse_l2 and max_iter are of fit=logistic"
-        else:
-            idle = self.training != HeadTraining() or self.columns is not None
-            names = "training and columns are of fit=paper"
-        if idle:
-            raise ConfigError(f"{names}: fit={self.fit} does without them")
+        idle = {
+            "inverse_l2 is of fit=logistic": self.fit != "logistic"
+            and self.inverse_l2 != _INVERSE_L2,
+            "max_iter is of fit=logistic and fit=path": self.fit == "paper"
+            and self.max_iter != _MAX_ITER,
+            "path is of fit=path": self.fit != "path" and self.path != RegularisationPath(),
+            "training and columns are of fit=paper": self.fit != "paper"
+            and (self.training != HeadTraining() or self.columns is not None),
+        }
+        for names, without in idle.items():
+            if without:
+                raise ConfigError(f"{names}: fit={self.fit} does without")
 
 
 def run(config: Config, context: Context) -> dict[str, float]:

@@ -38,6 +38,7 @@ from trainables.generalisation.config import MethodConfig
 from trainables.head_training import HeadTraining
 from trainables.knowledge import Knowledge
 from trainables.models.head_config import HeadConfig
+from trainables.regularisation_path import RegularisationPath
 from trainables.segmentation.config import LossConfig
 from trainables.segmentation.config import PromptConfig as PromptOfCases
 
@@ -194,6 +195,16 @@ CASES = {
             shots=3,
         ),
         steps=3,
+    ),
+    "probe_path": Case(
+        config=probe.Config(
+            backbone=RANDOM,
+            data=DATA,
+            shift_domains=("camera_1",),
+            image_size_px=40,
+            fit="path",
+            path=RegularisationPath(low=1e-4, high=1e0, points=3),
+        )
     ),
     "grounding": Case(
         config=dataclasses.replace(GROUNDED["grounding"], backbone=RANDOM),

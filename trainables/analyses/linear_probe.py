@@ -15,9 +15,10 @@ from torch.nn import functional
 from trainables.analyses.frozen import FrozenTask
 from trainables.analyses.head_training import Cases, train_head
 from trainables.analyses.logistic import LinearProbe, fit_logistic
+from trainables.analyses.probe_path import best_of_path
 from trainables.concepts.choice import DRAW_SEED, drawn_columns
 from trainables.config import seed_from
-from trainables.context import Context
+from trainables.context import Context, State
 from trainables.data.open import open_split
 from trainables.data.shots import few_shots
 from trainables.engine.classifier_files import save_classifier
@@ -32,7 +33,7 @@ class _Layer(NamedTuple):
     """A linear layer on features, or on features of length one.
 
     Args:
-        chosen: metrics of the choice of its epoch, where there are epochs.
+        chosen: metrics of the choice of its epoch or penalty, where there is one.
     """
 
     weight_kd: Tensor
@@ -69,14 +70,28 @@ def _training_cases(config: Config, task: FrozenTask) -> Cases:
 
 def _solve(config: Config, task: FrozenTask) -> _Layer:
     found = task.context.resume()
-    probe = LinearProbe(**found[1]) if found else _fit_and_report(config, task)
-    return _Layer(probe.weight_kd, probe.bias_k, unit=False, chosen={})
+    state = found[1] if found else _fit_and_report(config, task)
+    return _Layer(state["weight_kd"], state["bias_k"], unit=False, chosen=state["chosen"])
 
 
-def _fit_and_report(config: Config, task: FrozenTask) -> LinearProbe:
+def _fit_and_report(config: Config, task: FrozenTask) -> State:
     cases = _training_cases(config, task)
     started = time.perf_counter()
-    probe = fit_logistic(
+    if config.fit == "path":
+        probe, chosen = best_of_path(config, task, cases)
+    else:
+        probe, chosen = _fit_one(config, task, cases), {}
+    extra = {
+        "perf/converged": float(probe.converged),
+        "perf/fit_s": time.perf_counter() - started,
+    }
+    state = {"weight_kd": probe.weight_kd, "bias_k": probe.bias_k, "chosen": chosen}
+    task.report(probe.logits, extra, state)
+    return state
+
+
+def _fit_one(config: Config, task: FrozenTask, cases: Cases) -> LinearProbe:
+    return fit_logistic(
         cases.x_nd,
         cases.labels,
         task=task.train.task,
@@ -84,13 +99,6 @@ def _fit_and_report(config: Config, task: FrozenTask) -> LinearProbe:
         inverse_l2=config.inverse_l2,
         max_iter=config.max_iter,
     )
-    extra = {
-        "perf/converged": float(probe.converged),
-        "perf/fit_s": time.perf_counter() - started,
-    }
-    state = {name: getattr(probe, name) for name in ("weight_kd", "bias_k", "converged")}
-    task.report(probe.logits, extra, state)
-    return probe
 
 
 def _train(config: Config, task: FrozenTask) -> _Layer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -57,24 +57,52 @@ def fit_logistic(
     Raises:
         DatasetError: a class has no training case (or, multilabel, nothing but cases).
     """
-    feats = feats_nd.double().numpy()
-    mean, sd = feats.mean(axis=0), feats.std(axis=0)
-    # What varies by the rounding of float32 only is constant, and stays about zero after centring.
-    sd[sd <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
-    x_nd = (feats - mean) / sd
+    standard = Standardised.of(feats_nd)
+    targets = logistic_targets(labels, classes, task)
+    fitted = [_fit(standard.x_nd.numpy(), target, inverse_l2, max_iter) for target in targets]
+    weight, bias = (torch.from_numpy(part) for part in _stacked(fitted))
+    converged = all(int(model.n_iter_.max()) < max_iter for model in fitted)
+    return standard.probe(weight, bias, task, converged)
+
+
+class Standardised(NamedTuple):
+    """Features of mean 0 and standard deviation 1, float64, on the CPU."""
+
+    x_nd: Tensor
+    mean_d: Tensor
+    sd_d: Tensor
+
+    @classmethod
+    def of(cls, feats_nd: Tensor) -> Standardised:
+        """Standardise by the features' own statistics; what is constant is centred only."""
+        feats = feats_nd.double().numpy()
+        mean, sd = feats.mean(axis=0), feats.std(axis=0)
+        # What varies by the rounding of float32 only is constant.
+        sd[sd <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
+        return cls(*map(torch.from_numpy, ((feats - mean) / sd, mean, sd)))
+
+    def probe(self, weight: Tensor, bias: Tensor, task: Task, converged: bool) -> LinearProbe:
+        """Return what reads the features as they were.
+
+        Args:
+            weight, bias: of standardised features, (k, d) and (k), or of one logit where two
+                classes share it.
+        """
+        if task == "multiclass" and len(weight) == 1:
+            # Two classes have one logit, that of the second; the first one's is zero.
+            weight, bias = (torch.cat([0 * part, part]) for part in (weight, bias))
+        weight = weight / self.sd_d
+        bias = bias - weight @ self.mean_d
+        return LinearProbe(weight_kd=weight.float(), bias_k=bias.float(), converged=converged)
+
+
+def logistic_targets(labels: Array, classes: tuple[str, ...], task: Task) -> list[Array]:
+    """Return the labels of every model: class numbers, or zeros and ones of each label.
+
+    Raises:
+        DatasetError: a class has no training case (or, multilabel, nothing but cases).
+    """
     targets = [labels] if task == "multiclass" else list(labels.T.astype(np.int64))
-    _check_classes(targets, classes, task)
-    fitted = [_fit(x_nd, target, inverse_l2, max_iter) for target in targets]
-    weight, bias = _stacked(fitted, task)
-    weight = weight / sd
-    return LinearProbe(
-        weight_kd=torch.from_numpy(weight).float(),
-        bias_k=torch.from_numpy(bias - weight @ mean).float(),
-        converged=all(int(model.n_iter_.max()) < max_iter for model in fitted),
-    )
-
-
-def _check_classes(targets: list[Array], classes: tuple[str, ...], task: Task) -> None:
     if task == "multiclass":
         missing = [name for i, name in enumerate(classes) if not (targets[0] == i).any()]
     else:
@@ -85,6 +113,7 @@ def _check_classes(targets: list[Array], classes: tuple[str, ...], task: Task) -
             f"the training pictures do not tell {missing} apart: a class needs cases with and "
             "without it; raise data.limit"
         )
+    return targets
 
 
 def _fit(x_nd: Array, target: Array, inverse_l2: float, max_iter: int) -> LogisticRegression:
@@ -98,10 +127,7 @@ def _fit(x_nd: Array, target: Array, inverse_l2: float, max_iter: int) -> Logist
         return model.fit(x_nd, target)
 
 
-def _stacked(fitted: list[LogisticRegression], task: Task) -> tuple[Array, Array]:
+def _stacked(fitted: list[LogisticRegression]) -> tuple[Array, Array]:
     weight = np.concatenate([model.coef_ for model in fitted])
     bias = np.concatenate([model.intercept_ for model in fitted])
-    if task == "multiclass" and len(weight) == 1:
-        # Two classes have one logit, that of the second; the first one's is zero.
-        weight, bias = np.vstack([0 * weight, weight]), np.append(0 * bias, bias)
     return weight, bias
