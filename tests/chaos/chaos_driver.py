@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.events import EndEvent, ReportEvent, StartEvent
+from chaos_stores import copy_ready_store
+
+from orchestrator.events import EndEvent, Event, ReportEvent, StartEvent
 from orchestrator.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +28,8 @@ TOY = ROOT / "tests" / "toy"
 if str(TOY) not in sys.path:
     sys.path.append(str(TOY))
 STUDY = "toy_package.chaos_study"
-LIMIT_S = 400
-"""Of anything that is waited for; two busy cores need a minute for a whole run."""
+LIMIT_S = 900
+"""Of anything that is waited for; two busy cores need some minutes for a whole run."""
 
 
 @dataclass(kw_only=True)
@@ -52,6 +54,8 @@ class Arena:
     sessions: int = 0
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     at_end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _known: list[Event] = field(default_factory=list)
+    _known_size: int = 0
 
     @property
     def storage(self) -> Path:
@@ -66,13 +70,20 @@ class Arena:
         return f"sqlite:///{self.storage / 'mlflow.db'}"
 
     def events(self, kind: type[Any]) -> list[Any]:
-        """Return the ledger's events of a kind."""
-        ledger = Ledger(self.study / "ledger.jsonl")
-        return [event for _, event in ledger.read() if isinstance(event, kind)]
+        """Return the ledger's events of a kind. Reads it only when it has grown, as many ask."""
+        path = self.study / "ledger.jsonl"
+        size = path.stat().st_size if path.exists() else 0
+        if size != self._known_size:
+            self._known = [event for _, event in Ledger(path).read()]
+            self._known_size = size
+        return [event for event in self._known if isinstance(event, kind)]
 
     def start(self, verb: str) -> None:
         """Start a driver that runs or resumes the study."""
         self.sessions += 1
+        store = self.storage / "mlflow.db"
+        if not store.exists():
+            copy_ready_store(store)
         selection = self.selection if verb == "run" else ()
         command = [sys.executable, "-m", "orchestrator.cli", verb, STUDY, *self.options, *selection]
         self.driver = self._spawn(
@@ -123,7 +134,7 @@ class Arena:
         driver = self.driver
         self.until(lambda: driver.poll() is not None, "the driver to end")
         if driver.returncode not in (expected or (0,)):
-            raise AssertionError(f"exit {driver.returncode}:\n{self.said()}")
+            raise AssertionError(f"exit {driver.returncode}, see {self.folder}:\n{self.said()}")
         return driver.returncode
 
     def kill_driver(self) -> None:
@@ -142,8 +153,10 @@ class Arena:
         deadline = time.monotonic() + limit_s
         while not (found := condition()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited {limit_s:g} s for {what}:\n{self.said()}")
-            time.sleep(0.05)
+                raise AssertionError(
+                    f"waited {limit_s:g} s for {what}, see {self.folder}:\n{self.said()}"
+                )
+            time.sleep(0.1)
         return found
 
     def until_reports(self, low: int, high: int) -> None:

@@ -10,6 +10,7 @@ import urllib.request
 
 import psutil
 from chaos_driver import Arena
+from chaos_stores import copy_ready_store
 
 
 def free_port() -> int:
@@ -29,7 +30,9 @@ class MlflowServer:
 
     def __init__(self, arena: Arena, database: str = "") -> None:
         self._arena, self._port = arena, free_port()
-        self.database = database or f"sqlite:///{arena.folder / 'server.db'}"
+        store = arena.folder / "server.db"
+        self.database = database or f"sqlite:///{store}"
+        copy_ready_store(store)
         self.uri = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
 
