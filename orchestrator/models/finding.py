@@ -89,7 +89,7 @@ def _unknown(client: Any, found: re.Match[str], store: str) -> SelectionError:
     name = found["name"]
     if name in known:
         versions = client.search_model_versions(f"name = '{name}'")
-        numbers = ", ".join(sorted((v.version for v in versions), key=int))
+        numbers = ", ".join(map(str, sorted(int(v.version) for v in versions)))
         aliases = ", ".join(sorted(known[name].aliases)) or "none"
         return SelectionError(
             f"model '{name}' has no such version. Versions: {numbers}. Aliases: {aliases}."
