@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +24,7 @@ import torch
 from fake_events import METRIC, T0, cell, new_store, place, session, trial, write
 from mlflow import MlflowClient
 from PIL import Image
+from test_tracking_server import free_port, wait_until_it_answers
 
 from orchestrator.events import CellEndEvent, Event
 from orchestrator.models import registration
@@ -333,3 +343,54 @@ def test_files_are_stored_once_per_completion(
     monkeypatch.setattr(registration, "package_files", lambda *_: pytest.fail("packed again"))
     (tmp_path / "state.json").unlink()
     assert ship(tmp_path, uri).refused == 0
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.timeout(400)
+def test_mlflow_serves_what_was_registered_over_http(
+    tmp_path: Path, study: Path, uri: str, trained: Path
+) -> None:
+    write(study / "ledger.jsonl", events_of([0.6]))
+    ship(tmp_path, uri)
+    shutil.rmtree(study)
+    locations = Locations(data=tmp_path, weights=tmp_path, store=tmp_path / "twins")
+    picture = png(load_split(DATA, "test", locations).image(0).numpy())
+    asked = {"columns": ["image"], "data": [[base64.b64encode(picture).decode()]]}
+    with served(uri, tmp_path) as address:
+        (answer,) = posted(address, {"dataframe_split": asked})["predictions"]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            posted(address, {"dataframe_split": {**asked, "data": [["bm8gcGljdHVyZQ=="]]}})
+        reason = refused.value.read()
+    logits = pq.read_table(trained / "predictions.parquet")["logits"].to_pylist()[0]
+    assert list(answer.values()) == pytest.approx(
+        torch.tensor(logits).softmax(0).tolist(), abs=1e-6
+    )
+    assert b"no picture of a kind that is read" in reason
+
+
+def posted(address: str, body: dict[str, Any]) -> Any:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/invocations", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+@contextmanager
+def served(uri: str, folder: Path) -> Iterator[str]:
+    """``mlflow models serve`` in a process group of its own, killed at the end of the block."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{NAME}@champion"]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": programs}
+    with (folder / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_until_it_answers(port, limit_s=240)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
