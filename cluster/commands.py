@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +59,7 @@ def up(file: File) -> None:
     Example: xenograft cluster up cluster.toml
     """
     typer.echo(_launcher(file).up(), nl=False)
-    print_next(f"xenograft cluster submit {file} demo --twin")
+    print_next(f"xenograft cluster submit {_quoted(file)} demo --twin")
 
 
 @cluster.command()
@@ -82,7 +83,7 @@ def submit(context: typer.Context, file: File) -> None:
     """
     job = _launcher(file).submit(context.args)
     OUT.print(f"submitted: {job}")
-    print_next(f"xenograft cluster logs {file} {job} --follow")
+    print_next(f"xenograft cluster logs {_quoted(file)} {job} --follow")
 
 
 @cluster.command()
@@ -138,9 +139,15 @@ def tracking_server(
     for path in write_files(output, files):
         typer.echo(path)
     if namespace:
-        print_next(f"bash {output}/make-secret.sh && kubectl apply -f {output}/mlflow.yaml")
+        secret, manifest = _quoted(output / "make-secret.sh"), _quoted(output / "mlflow.yaml")
+        print_next(f"bash {secret} && kubectl apply -f {manifest}")
     else:
-        print_next(f"docker compose --project-directory {output} up --detach")
+        print_next(f"docker compose --project-directory {_quoted(output)} up --detach")
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a command to copy needs it."""
+    return shlex.quote(str(path))
 
 
 def _launcher(file: Path) -> Launcher:

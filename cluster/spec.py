@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -27,6 +28,11 @@ _TABLE: dict[Kind, str] = {
 
 # What Kubernetes takes as a name, the strictest of all.
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+# They become words of commands.
+_HOST = re.compile(r"[\w:][\w.:@%-]*")
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,13 +59,19 @@ class Hosts:
     gpus: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.head or not all(self.workers):
-            raise ConfigError("hosts.head and hosts.workers must name hosts")
+        wrong = [name for name in (self.head, *self.workers) if not _HOST.fullmatch(name)]
+        if wrong:
+            raise ConfigError(
+                f"hosts.head and hosts.workers must be names or addresses, got '{wrong[0]}'"
+            )
         twice = [name for name in self.workers if self.workers.count(name) > 1]
         if self.head in self.workers or twice:
             raise ConfigError(f"host '{twice[0] if twice else self.head}' is listed twice")
         if not self.shell:
             raise ConfigError("hosts.shell must be a command, such as ['ssh']")
+        _check_least("hosts", self, {"port": 1, "dashboard_port": 1, "cpus": 0, "gpus": 0})
+        if max(self.port, self.dashboard_port) > _LAST_PORT:
+            raise ConfigError(f"hosts.port and hosts.dashboard_port must be <= {_LAST_PORT}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +108,7 @@ class Cloud:
 
     def __post_init__(self) -> None:
         _check_workers("cloud", self.min_workers, self.max_workers)
+        _check_least("cloud", self, {"disk_gib": 1, "idle_minutes": 0})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +140,16 @@ class Kubernetes:
     storage_gib: int = 500
 
     def __post_init__(self) -> None:
+        check_namespace(self.namespace)
         _check_workers("kubernetes", self.min_workers, self.max_workers)
+        at_least_1 = (
+            "head_cpus",
+            "head_memory_gib",
+            "worker_cpus",
+            "worker_memory_gib",
+            "storage_gib",
+        )
+        _check_least("kubernetes", self, dict.fromkeys(at_least_1, 1) | {"worker_gpus": 0})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,12 +175,12 @@ class Slurm:
     setup: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("nodes", "cpus_per_node"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"slurm.{name} must be >= 1, got {getattr(self, name)}")
-        for name in ("gpus_per_node", "memory_gib"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"slurm.{name} must be >= 0, got {getattr(self, name)}")
+        least = {"nodes": 1, "cpus_per_node": 1, "gpus_per_node": 0, "memory_gib": 0}
+        _check_least("slurm", self, least)
+        for name in ("time", "partition", "account", "qos"):
+            value = getattr(self, name)
+            if re.search(r"\s", value):
+                raise ConfigError(f"slurm.{name} must be one word, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,6 +264,26 @@ def load_spec(path: Path) -> ClusterSpec:
         return from_mapping(ClusterSpec, content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def check_namespace(value: str) -> None:
+    """Refuse what Kubernetes does not take as a namespace.
+
+    Raises:
+        ConfigError: says what it may be.
+    """
+    if not _NAMESPACE.fullmatch(value):
+        raise ConfigError(
+            f"namespace '{value}': use up to 63 lower-case letters, digits and dashes, "
+            "no dash at its ends"
+        )
+
+
+def _check_least(table: str, given: object, least: Mapping[str, int]) -> None:
+    for name, bound in least.items():
+        value = getattr(given, name)
+        if value is not None and value < bound:
+            raise ConfigError(f"{table}.{name} must be >= {bound}, got {value}")
 
 
 def _check_workers(table: str, least: int, most: int) -> None:

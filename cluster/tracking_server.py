@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.spec import check_namespace
 from cluster.yaml_text import yaml_text
 
 Manifest = dict[str, Any]
@@ -31,7 +32,12 @@ def compose_files(image: str) -> Mapping[str, str]:
 
 
 def kubernetes_files(image: str, namespace: str) -> Mapping[str, str]:
-    """Return ``mlflow.yaml``, and the command that makes the secret it needs."""
+    """Return ``mlflow.yaml``, and the command that makes the secret it needs.
+
+    Raises:
+        ConfigError: that is no namespace.
+    """
+    check_namespace(namespace)
     manifests = [
         _claim(namespace, "postgres-data", "ReadWriteOnce", 20),
         _claim(namespace, "mlflow-artifacts", "ReadWriteOnce", 200),

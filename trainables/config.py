@@ -189,12 +189,16 @@ def from_mapping(config_type: type[ConfigT], values: Mapping[str, Any]) -> Confi
         ConfigError: a key is unknown or missing, or a value has the wrong type.
     """
     hints = get_type_hints(config_type)
-    names = {f.name for f in dataclasses.fields(config_type)}  # type: ignore[arg-type]
+    fields = dataclasses.fields(config_type)  # type: ignore[arg-type]
+    names = {f.name for f in fields}
     for key in values:
         if key not in names:
             raise ConfigError(
                 f"{config_type.__name__} has no key '{key}'.{did_you_mean(key, names)}"
             )
+    missing = [f.name for f in fields if f.name not in values and _is_required(f)]
+    if missing:
+        raise ConfigError(f"{config_type.__name__} needs {', '.join(missing)}")
     from pydantic import TypeAdapter, ValidationError
 
     parsed: dict[str, Any] = {}
@@ -209,10 +213,11 @@ def from_mapping(config_type: type[ConfigT], values: Mapping[str, Any]) -> Confi
         except ValidationError as error:
             problem = error.errors()[0]["msg"].lower()
             raise ConfigError(f"{config_type.__name__}.{key}: {problem}, got {value!r}") from None
-    try:
-        return config_type(**parsed)
-    except TypeError as error:
-        raise ConfigError(f"{config_type.__name__}: {error}") from None
+    return config_type(**parsed)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _nested_type(hint: Any) -> type[Any] | None:

@@ -1,5 +1,6 @@
 """Cluster files: every example is valid, and what is wrong is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ def test_every_kind_has_an_example_that_can_be_rendered(kind: str) -> None:
         (("head = ", "heads = "), "has no key 'heads'"),
         (('head = "gpu1.lab"', "head = 3"), "Hosts.head"),
         (("[hosts]", "[hosts"), "hosts.toml"),
+        (('name = "lab"', ""), "ClusterSpec needs name"),
+        (('head = "gpu1.lab"', ""), "Hosts needs head"),
+        (('head = "gpu1.lab"', 'head = "gpu1 lab"'), "got 'gpu1 lab'"),
+        (('workers = ["gpu2.lab"', 'workers = [""'), "got ''"),
+        (("[hosts]", "[hosts]\nport = 0"), "hosts.port must be >= 1"),
+        (("[hosts]", "[hosts]\ndashboard_port = 70000"), "<= 65535"),
+        (("[hosts]", "[hosts]\ncpus = -1"), "hosts.cpus must be >= 0"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file(
@@ -52,6 +60,26 @@ def test_what_is_wrong_is_named_with_its_file(
     with pytest.raises(ConfigError, match=said) as caught:
         load_spec(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("aws", "disk_gib", 0),
+        ("gcp", "idle_minutes", -1),
+        ("kubernetes", "worker_cpus", 0),
+        ("kubernetes", "worker_gpus", -1),
+        ("kubernetes", "namespace", "My Space"),
+        ("slurm", "memory_gib", -1),
+        ("slurm", "account", "mine\n#SBATCH --nice=0"),
+    ],
+)
+def test_what_no_cluster_can_have_is_refused(kind: str, key: str, value: object) -> None:
+    spec = example(kind)
+    table = spec.cloud or spec.kubernetes or spec.slurm
+    assert table is not None
+    with pytest.raises(ConfigError, match=key):
+        replace(table, **{key: value})  # type: ignore[arg-type]  # of each case its own
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from cluster.launchers import kuberay_manifests
 from cluster.spec import load_spec
 from cluster.state import token_of, write_files
 from cluster.tracking_server import compose_files, kubernetes_files
-from trainables.errors import StorageError
+from trainables.errors import ConfigError, StorageError
 
 EXAMPLES = Path(__file__).parents[2] / "cluster" / "examples"
 
@@ -121,6 +121,11 @@ def test_the_tracking_server_in_kubernetes_is_valid_and_its_secret_is_made_by_a_
     for manifest in manifests:
         check(manifest)
     assert "Secret" not in {manifest["kind"] for manifest in manifests}
+
+
+def test_a_tracking_server_needs_a_namespace_of_kubernetes() -> None:
+    with pytest.raises(ConfigError, match="namespace 'my; space'"):
+        kubernetes_files("image:1", "my; space")
 
 
 def test_compose_keeps_the_password_in_a_private_file(tmp_path: Path) -> None:
