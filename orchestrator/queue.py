@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from orchestrator.agenda import Agenda
+from orchestrator.blocked_cells import blocked_by
 from orchestrator.cell_progress import CellProgress, TrialRecord, Work
+from orchestrator.event_log import EventLog
 from orchestrator.events import (
-    CellEndEvent,
-    CellEvent,
     EndEvent,
     EndState,
     Event,
@@ -25,10 +26,10 @@ from orchestrator.events import (
     SessionEvent,
     StartEvent,
 )
+from orchestrator.gpu_room import GpuRoom
 from orchestrator.ledger import Ledger
-from orchestrator.plan import Plan, PlannedCell
-from orchestrator.ready_cells import ReadyCells, Urgency
-from trainables.config import canonical, flatten
+from orchestrator.plan import Plan
+from orchestrator.queue_events import cell_end_event, cell_event, start_event
 
 MOST_MICRO_BATCHES = 16
 """A trial whose memory runs out is tried again with half the micro-batch, four times."""
@@ -59,24 +60,11 @@ class StudyQueue:
         self.plan = plan
         self.ledger = ledger
         self._clock = clock
-        self._look_only = look_only
-        self._listeners: list[Callable[[Event], None]] = []
+        self._log = EventLog(ledger, look_only)
         sampler = None if look_only else plan.selection.sampler
         self.cells = {c.id: CellProgress(c, sampler) for c in plan.cells}
-        self._order = {cell_id: i for i, cell_id in enumerate(self.cells)}
-        self._needed_by = _needed_by(plan)
-        # Kept up to date by _update, because asking every cell would cost more the more there are.
-        self._ready = ReadyCells()
-        self._unfinished = set(self.cells)
-        self._running: dict[str, int] = {}
-        self._remaining: dict[str, int] = {}
-        self.running = 0
-        """Trials handed out that have not ended."""
-        self.remaining = 0
-        """Trials still to run, if none is stopped or fails."""
+        self._agenda = Agenda(self.cells)
         self._trial_cell: dict[str, str] = {}
-        self._known_cells: dict[str, CellEvent] = {}
-        self._known_ends: dict[str, CellEndEvent] = {}
         self._replay()
 
     def __reduce__(self) -> tuple[type[StudyQueue], tuple[Plan, Ledger]]:
@@ -84,7 +72,7 @@ class StudyQueue:
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Call ``listener`` with every event from now on."""
-        self._listeners.append(listener)
+        self._log.listen(listener)
 
     def open_session(self, selection: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
         """Write that a driver starts, and every cell that is new or has changed."""
@@ -94,12 +82,9 @@ class StudyQueue:
             selection=dict(selection),
             provenance=dict(provenance),
         )
-        self._append(session)
+        self._log.append(session)
         for cell in self.plan.cells:
-            event = self._cell_event(cell)
-            known = self._known_cells.get(cell.id)
-            if known is None or dataclasses.replace(event, t=known.t) != known:
-                self._append(event)
+            self._log.append_if_new(cell_event(cell, self._clock()))
         self._end_what_was_decided()
         self.conclude_all()
 
@@ -111,12 +96,31 @@ class StudyQueue:
     @property
     def finished(self) -> bool:
         """Whether every cell has ended."""
-        return not self._unfinished
+        return not self._agenda.unfinished
 
     @property
     def ended_cells(self) -> int:
         """How many cells have ended."""
-        return len(self.cells) - len(self._unfinished)
+        return len(self.cells) - self._agenda.unfinished
+
+    @property
+    def running(self) -> int:
+        """Trials handed out that have not ended."""
+        return self._agenda.running
+
+    @property
+    def remaining(self) -> int:
+        """Trials still to run, if none is stopped or fails."""
+        return self._agenda.remaining
+
+    @property
+    def room(self) -> GpuRoom:
+        """What trials take of the GPUs; set before the first one is handed out."""
+        return self._agenda.room
+
+    @room.setter
+    def room(self, room: GpuRoom) -> None:
+        self._agenda.room = room
 
     def record(self, trial: str) -> TrialRecord:
         """Return what is known of a trial."""
@@ -128,17 +132,16 @@ class StudyQueue:
         Interrupted trials come first, then replicates (they finish cells), then searches; among
         equals the cell with the fewest trials running, which also tells Optuna most per suggestion.
         """
-        while (cell_id := self._ready.first()) is not None:
-            progress = self.cells[cell_id]
+        while (progress := self._agenda.next()) is not None:
             work = progress.next_work()
             if work is None:
-                # Until something happens to the cell.
-                self._ready.discard(cell_id)
+                self._agenda.has_nothing(progress)
                 continue
             progress.started(work)
-            self._trial_cell[work.trial] = cell_id
-            self._update(progress)
-            self._append(_start_event(work, self._clock()))
+            self._trial_cell[work.trial] = progress.cell.id
+            self.room.handed_out(work.trial)
+            self._agenda.update(progress)
+            self._log.append(start_event(work, self._clock()))
             return work
         return None
 
@@ -152,7 +155,7 @@ class StudyQueue:
         if record.values and step <= max(record.values):
             return False
         event = ReportEvent(t=self._clock(), trial=trial, step=step, metrics=dict(metrics))
-        self._append(event)
+        self._log.append(event)
         self._judge(progress, event)
         return record.stop
 
@@ -182,11 +185,15 @@ class StudyQueue:
         """
         progress = self.cells[self._trial_cell[trial]]
         parts = progress.records[trial].work.micro_batches
-        if kind == "out_of_memory" and splittable and parts < MOST_MICRO_BATCHES:
-            progress.retry(trial, kind, 2 * parts)
-            self._update(progress)
-            return
-        blocked = _blocked_by(progress, kind, error, self.cells.values())
+        if kind == "out_of_memory":
+            more = self.room.enlarge(progress.cell.id)
+            halved = splittable and parts < MOST_MICRO_BATCHES
+            if more or halved:
+                self.room.left_waiting(trial)
+                progress.retry(trial, kind, parts if more else 2 * parts)
+                self._agenda.update(progress)
+                return
+        blocked = blocked_by(progress, kind, error, self.cells.values())
         for cell, reason in blocked.items():
             self.cells[cell].blocked = self.cells[cell].blocked or reason
         self._end(trial, "failed", failure=kind, error=error)
@@ -198,7 +205,7 @@ class StudyQueue:
         record = self.record(trial)
         attempt = record.work.attempt + 1
         record.work = dataclasses.replace(record.work, attempt=attempt, after=kind)
-        self._append(_start_event(record.work, self._clock()))
+        self._log.append(start_event(record.work, self._clock()))
 
     # Inside
 
@@ -223,40 +230,6 @@ class StudyQueue:
                 progress.interrupted.remove(record)
                 self.on_stopped(record.work.trial)
 
-    def _update(self, progress: CellProgress) -> None:
-        """Take note of what changed in a cell: how urgent it is, and what it adds to the counts."""
-        cell = progress.cell.id
-        if progress.end is None and self._inputs_ready(progress):
-            self._ready.put(cell, self._urgency(progress))
-        else:
-            self._ready.discard(cell)
-        remaining = 0
-        if progress.end is None:
-            ended = len(progress.records) - progress.running - len(progress.interrupted)
-            remaining = max(progress.planned_trials - ended, 0)
-        else:
-            self._unfinished.discard(cell)
-        self.remaining += remaining - self._remaining.get(cell, 0)
-        self._remaining[cell] = remaining
-        self.running += progress.running - self._running.get(cell, 0)
-        self._running[cell] = progress.running
-
-    def _urgency(self, progress: CellProgress) -> Urgency:
-        return (
-            not progress.interrupted,
-            progress.searching,
-            progress.running,
-            self._order[progress.cell.id],
-        )
-
-    def _inputs_ready(self, progress: CellProgress) -> bool:
-        for name, cell_id in progress.cell.needs.items():
-            needed = self.cells[cell_id].end
-            if needed is None or needed.state != "complete":
-                return False
-            progress.input_trials[name] = needed.replicates
-        return True
-
     def _end(
         self,
         trial: str,
@@ -267,9 +240,10 @@ class StudyQueue:
         error: str = "",
     ) -> None:
         progress = self.cells[self._trial_cell[trial]]
+        self.room.left_waiting(trial)
         value = progress.ended(trial, state)
         values = progress.records[trial].values
-        self._append(
+        self._log.append(
             EndEvent(
                 t=self._clock(),
                 trial=trial,
@@ -285,65 +259,34 @@ class StudyQueue:
         self._conclude(progress)
 
     def _conclude(self, progress: CellProgress) -> None:
-        end = progress.conclude() if self._inputs_ready(progress) else None
-        self._update(progress)
+        end = progress.conclude() if self._agenda.inputs_ready(progress) else None
+        self._agenda.update(progress)
         if end is None:
             return
-        event = CellEndEvent(
-            t=self._clock(),
-            cell=progress.cell.id,
-            state=end.state,
-            replicates=list(end.replicates),
-            chosen=dict(end.chosen),
-            reason=end.reason,
-        )
-        known = self._known_ends.get(progress.cell.id)
-        if known is None or dataclasses.replace(event, t=known.t) != known:
-            self._append(event)
+        self._log.append_if_new(cell_end_event(progress.cell, end, self._clock()))
         if end.state == "failed":
             self._fail_dependents(progress)
         else:
-            for cell in self._needed_by[progress.cell.id]:
-                self._update(self.cells[cell])
+            for needing in self._agenda.needing(progress):
+                self._agenda.update(needing)
 
     def _fail_dependents(self, failed: CellProgress) -> None:
-        for cell in self._needed_by[failed.cell.id]:
-            progress = self.cells[cell]
+        for progress in self._agenda.needing(failed):
             if progress.end is None:
                 end = progress.fail(f"needs {failed.cell.label}, which failed")
-                self._update(progress)
-                self._append(
-                    CellEndEvent(
-                        t=self._clock(),
-                        cell=progress.cell.id,
-                        state=end.state,
-                        replicates=[],
-                        chosen={},
-                        reason=end.reason,
-                    )
-                )
+                self._agenda.update(progress)
+                self._log.append(cell_end_event(progress.cell, end, self._clock()))
                 self._fail_dependents(progress)
 
-    def _append(self, event: Event) -> None:
-        if self._look_only:
-            return
-        self.ledger.append(event)
-        for listener in self._listeners:
-            listener(event)
-
     def _replay(self) -> None:
-        for _, event in self.ledger.read():
+        for event in self._log.read():
             self._replay_event(event)
         for progress in self.cells.values():
             progress.replay_done()
-            self._update(progress)
+            self._agenda.update(progress)
 
     def _replay_event(self, event: Event) -> None:
-        if isinstance(event, CellEvent):
-            self._known_cells[event.cell] = event
-        elif isinstance(event, CellEndEvent):
-            self._known_ends[event.cell] = event
-        elif isinstance(event, StartEvent):
+        if isinstance(event, StartEvent):
             if event.cell in self.cells:
                 self._trial_cell[event.trial] = event.cell
                 self.cells[event.cell].replay_start(event)
@@ -353,66 +296,3 @@ class StudyQueue:
                 progress.replay_end(event)
                 return
             self._judge(progress, event)
-
-    def _cell_event(self, cell: PlannedCell) -> CellEvent:
-        return CellEvent(
-            t=self._clock(),
-            cell=cell.id,
-            name=cell.name,
-            places=[canonical(place) for place in cell.places],
-            trainable=cell.config.trainable,
-            version=cell.config.version,
-            recipe=cell.recipe,
-            config={k: canonical(v) for k, v in flatten(cell.config).items()},
-            objective={"metric": cell.objective.metric, "mode": cell.objective.mode},
-            space=canonical(cell.space),
-            data=[dict(d) for d in cell.data],
-            weights=[dict(w) for w in cell.weights],
-        )
-
-
-def _needed_by(plan: Plan) -> dict[str, list[str]]:
-    """Return for each cell those that need it, in the order of the plan."""
-    needed_by: dict[str, list[str]] = {cell.id: [] for cell in plan.cells}
-    for cell in plan.cells:
-        for need in dict.fromkeys(cell.needs.values()):
-            needed_by[need].append(cell.id)
-    return needed_by
-
-
-def _start_event(work: Work, t: int) -> StartEvent:
-    return StartEvent(
-        t=t,
-        trial=work.trial,
-        cell=work.cell,
-        phase=work.phase,
-        index=work.index,
-        seed=work.seed,
-        config=dict(work.flat_config),
-        params=dict(work.params),
-        attempt=work.attempt,
-        after=work.after,
-        micro_batches=work.micro_batches,
-    )
-
-
-def _blocked_by(
-    failed: CellProgress, kind: FailureKind, error: str, cells: Iterable[CellProgress]
-) -> dict[str, str]:
-    """Return the cells that would fail of the same, and why.
-
-    A bug is met by the other trials of its cell. Damaged data is met by every cell that uses the
-    data set: the one the error names, or the only one there is.
-    """
-    last = (error.strip().splitlines() or ["no message"])[-1]
-    if kind == "bug":
-        return {failed.cell.id: f"stopped at its first bug: {last}"}
-    if kind != "data":
-        return {}
-    used = {data["digest"]: data["name"] for data in failed.cell.data}
-    named = {digest for digest, name in used.items() if len(used) == 1 or name in error}
-    reasons = {failed.cell.id: f"stopped at data that cannot be used: {last}"}
-    for progress in cells:
-        if named & {data["digest"] for data in progress.cell.data}:
-            reasons[progress.cell.id] = reasons[failed.cell.id]
-    return reasons
