@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.report.cell_figures import CellFigure, cell_figures
 from orchestrator.report.cell_files import cells_csv, metrics_csv
 from orchestrator.report.csv_file import results_csv
-from orchestrator.report.figure_format import inline_svg, svg
+from orchestrator.report.figure_format import inline_svg, svg, svg_width_in
 from orchestrator.report.file_name import file_name
 from orchestrator.report.findings import Findings
 from orchestrator.report.galleries import GALLERIES, fetch_galleries
@@ -18,7 +18,7 @@ from orchestrator.report.page_figure import PageFigure
 from orchestrator.report.pair_table import pairs_csv
 from orchestrator.report.results import StudyResults
 from orchestrator.report.selection_tables import selection_csv
-from orchestrator.report.study_figures import Drawn, study_figures
+from orchestrator.report.study_figures import ReportFigure, study_figures
 from trainables.errors import StorageError
 
 _MOST_INLINE = 150
@@ -51,7 +51,7 @@ def _write_all(findings: Findings, folder: Path) -> list[Path]:
     files = {f"tables/{file_name(t.name)}.tex": table_latex(t) for t in tables}
     if findings.pairs:
         files["comparisons.csv"] = pairs_csv(findings.pairs)
-    of_study = _study_figures(study_figures(findings), files)
+    of_study = _study_figures(study_figures(findings), folder, files)
     of_cells = _cell_figures(results, folder, files)
     if findings.selection:
         files["model_selection.csv"] = selection_csv(findings.selection)
@@ -70,22 +70,23 @@ def _write_all(findings: Findings, folder: Path) -> list[Path]:
     return [folder / name for name in written]
 
 
-def _study_figures(figures: Iterable[Drawn], files: dict[str, str]) -> dict[str, list[PageFigure]]:
+def _study_figures(
+    figures: Iterable[ReportFigure], folder: Path, files: dict[str, str]
+) -> dict[str, list[PageFigure]]:
     """Write what the study declares into ``files`` and by the experiment it belongs to."""
     shown: dict[str, list[PageFigure]] = {}
-    for drawn in figures:
-        text = svg(drawn.figure)
-        name = "-".join(filter(None, [drawn.of, drawn.name]))
+    for figure in figures:
+        name = "-".join(filter(None, [figure.of, figure.name]))
         file = f"figures/{file_name(name)}.svg"
-        files[file] = text
-        shown.setdefault(drawn.of, []).append(
+        text = files[file] = _drawn(figure, folder / file)
+        shown.setdefault(figure.of, []).append(
             PageFigure(
                 file=file,
-                title=drawn.title,
-                words=drawn.words,
-                labels=drawn.labels,
-                width_in=float(drawn.figure.get_figwidth()),
-                svg=inline_svg(text, f"{drawn.title}. {drawn.words}"),
+                title=figure.title,
+                words=figure.words,
+                labels=figure.labels,
+                width_in=svg_width_in(text),
+                svg=inline_svg(text, f"{figure.title}. {figure.words}"),
             )
         )
     return shown
@@ -100,9 +101,7 @@ def _cell_figures(
     for cell in results.cells:
         for figure in cell_figures(cell):
             file = f"figures/{file_name(cell.name)}-{figure.name}-{cell.cell[:8]}.svg"
-            text = files[file] = _drawn_before(folder / file, figure) or svg(
-                figure.draw(), figure.digest
-            )
+            text = files[file] = _drawn(figure, folder / file)
             words = f"{cell.name}: {figure.words}"
             shown.setdefault(cell.cell, []).append(
                 PageFigure(
@@ -115,12 +114,14 @@ def _cell_figures(
     return shown
 
 
-def _drawn_before(path: Path, figure: CellFigure) -> str:
-    """Return the file that an earlier report drew of the same numbers, empty if there is none."""
-    if not path.is_file():
-        return ""
-    text = path.read_text(encoding="utf-8")
-    return text if figure.digest in text else ""
+def _drawn(figure: CellFigure | ReportFigure, path: Path) -> str:
+    """Return the SVG of a figure: the file there, if an earlier report drew it of the same."""
+    digest = figure.digest
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+        if digest in text:
+            return text
+    return svg(figure.draw(), digest)
 
 
 def _write(path: Path, content: str) -> None:

@@ -51,6 +51,13 @@ def inline_svg(text: str, words: str) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
+def svg_width_in(text: str) -> float:
+    """Return the width in inches of what :func:`svg` returned."""
+    found = re.search(r'<svg\b[^>]*\bwidth="([\d.]+)pt"', text)
+    assert found is not None  # Matplotlib writes it
+    return float(found[1]) / 72
+
+
 def _shorten_coordinates(tag: re.Match[str]) -> str:
     """Cut the numbers inside a tag: a hundredth of a point is finer than any screen."""
     return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])

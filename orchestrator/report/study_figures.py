@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.report.curve_panels import draw_curves
@@ -35,14 +38,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
-    """A figure of the report.
+class ReportFigure:
+    """A figure of the report, not yet drawn.
 
     Args:
         of: name of the experiment it belongs to; empty for one of the study.
         name: unique among the figures of ``of``.
         words: what it shows and how to read it.
         labels: what the numbers in it stand on, as beside numbers of tables.
+        drawing: a function and all it draws, as plain data.
     """
 
     of: str
@@ -50,11 +54,31 @@ class Drawn:
     title: str
     words: str
     labels: tuple[str, ...]
-    figure: Figure
+    drawing: partial[Figure]
+
+    @property
+    def digest(self) -> str:
+        """Digest of what it is drawn from and of the code that draws it."""
+        import numpy as np
+
+        drawing = self.drawing
+        with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+            drawn = repr((drawing.func.__name__, drawing.args, drawing.keywords, self.labels))
+        return hashlib.sha256(_code() + drawn.encode()).hexdigest()
+
+    def draw(self) -> Figure:
+        """Draw it; takes seconds where it has many panels."""
+        return _stamp(in_style(self.drawing), self.labels)
 
 
-def study_figures(findings: Findings) -> Iterator[Drawn]:
-    """Draw the figures of experiments, then those of the study; what has no number is left out.
+@cache
+def _code() -> bytes:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return b"".join(file.read_bytes() for file in files)
+
+
+def study_figures(findings: Findings) -> Iterator[ReportFigure]:
+    """Yield the figures of experiments, then those of the study; what has no number is left out.
 
     Raises:
         TrackingError: an artifact of a trial cannot be read.
@@ -77,7 +101,7 @@ def study_figures(findings: Findings) -> Iterator[Drawn]:
             yield _bars(declared, study, by_name[declared.table])
 
 
-def _pairs(found: PairTable, table: Table) -> Drawn:
+def _pairs(found: PairTable, table: Table) -> ReportFigure:
     factor = found.factor
     named = {level for pair in found.pairs for level in (pair.first, pair.second)}
     labels = shared_labels(
@@ -86,13 +110,13 @@ def _pairs(found: PairTable, table: Table) -> Drawn:
         if entry.statistic is not None and entry.levels[factor.name] in named
         for cell in entry.cells
     )
-    return Drawn(
+    return ReportFigure(
         of=found.experiment,
         name="pairs",
         title=f"{found.title}: {factor.name} by {factor.name}",
         words=f"{MATRIX_WORDS} {found.words}",
         labels=labels,
-        figure=_stamp(in_style(lambda: draw_pairs(found.pairs, factor)), labels),
+        drawing=partial(draw_pairs, found.pairs, factor),
     )
 
 
@@ -102,44 +126,44 @@ def _page(
     page: Page,
     results: StudyResults,
     table: Table,
-) -> Iterator[Drawn]:
-    """Draw one page of a declared figure; heat maps make one figure per matrix."""
+) -> Iterator[ReportFigure]:
+    """Yield one page of a declared figure; heat maps make one figure per matrix."""
     entries = [
         entry
         for entry in table.entries
         if entry.statistic is not None and page.levels.items() <= entry.levels.items()
     ]
-    for part, drawn in _draw(figure, experiment, page, results, entries):
+    for part, drawing in _drawings(figure, experiment, page, results, entries):
         labels = shared_labels(cell for entry in entries for cell in entry.cells)
         titles = [figure.title, *page.titles, *([part] if part else [])]
         name = "-".join([figure.name, *page.levels.values(), *([part] if part else [])])
-        yield Drawn(
+        yield ReportFigure(
             of=experiment.name,
             name=name,
             title=", ".join(titles),
             words=_words(figure, entries),
             labels=labels,
-            figure=_stamp(drawn, labels),
+            drawing=drawing,
         )
 
 
-def _draw(
+def _drawings(
     figure: ExperimentFigure,
     experiment: Experiment,
     page: Page,
     results: StudyResults,
     entries: Sequence[Entry],
-) -> Iterator[tuple[str, Figure]]:
-    """Draw what there is; the name of the part is empty where there is only one."""
+) -> Iterator[tuple[str, partial[Figure]]]:
+    """Yield what there is to draw; the name of the part is empty where there is only one."""
     if isinstance(figure, FactorCurves):
         at = {frozenset(entry.levels.items()): entry for entry in entries}
         panels = factor_panels(figure, experiment, page, at)
         if panels:
-            yield "", in_style(lambda: draw_curves(panels, figure.x, log_x=figure.log_x))
+            yield "", partial(draw_curves, panels, figure.x, log_x=figure.log_x)
     elif isinstance(figure, LayerCurves):
         panels = layer_panels(figure, experiment, page, results)
         if panels:
-            yield "", in_style(lambda: draw_curves(panels, "layer", bars=figure.bars))
+            yield "", partial(draw_curves, panels, "layer", bars=figure.bars)
     else:
         # An artifact holds all of the matrices: it is fetched once.
         results = replace(results, read_json=cache(results.read_json))
@@ -147,27 +171,28 @@ def _draw(
             found = matrix_panels(figure, matrix, experiment, page, results)
             if found:
                 part = matrix if len(figure.matrices) > 1 else ""
-                yield part, in_style(partial(draw_matrices, found, matrix))
+                yield part, partial(draw_matrices, found, matrix)
 
 
-def _bars(figure: DerivedBars, study: Study, table: Table) -> Drawn:
+def _bars(figure: DerivedBars, study: Study, table: Table) -> ReportFigure:
     derived = next(d for d in study.derived if d.name == figure.table)
     shown = derived_bars(figure, derived, table)
     factors = {f.name: f for f in derived.factors}
     where = [factors[name].title(level) for name, level in figure.where.items()]
     labels = shared_labels(cell for entry in shown.entries.values() for cell in entry.cells)
-    drawn = in_style(lambda: draw_bars(shown, derived.value_name))
-    return Drawn(
+    # Without what the numbers stand on, which is not drawn.
+    bare = {at: replace(entry, under=()) for at, entry in shown.entries.items()}
+    return ReportFigure(
         of="",
         name=figure.name,
         title=", ".join([figure.title, *where]),
         words=f"{derived.title}; line: 95 % interval; diamond: the published value.",
         labels=labels,
-        figure=_stamp(drawn, labels),
+        drawing=partial(draw_bars, replace(shown, entries=bare), derived.value_name),
     )
 
 
-def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> Drawn:
+def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> ReportFigure:
     derived = {d.name: d for d in study.derived}
     size, colour = derived[figure.size], derived[figure.colour]
     shown = scatter(figure, size, tables)
@@ -178,14 +203,13 @@ def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> 
     )
     with_number = [entry for entry in shown.entries if entry.statistic is not None]
     labels = shared_labels(cell for entry in with_number for cell in entry.cells)
-    drawn = in_style(lambda: draw_scatter(figure, shown, names))
-    return Drawn(
+    return ReportFigure(
         of="",
         name=figure.name,
         title=figure.title,
         words=" ".join([words, *(f"{note[0].upper()}{note[1:]}." for note in shown.notes)]),
         labels=labels,
-        figure=_stamp(drawn, labels),
+        drawing=partial(draw_scatter, figure, replace(shown, entries=()), names),
     )
 
 

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,15 @@ from matplotlib.figure import Figure
 from orchestrator.events import CellEndEvent
 from orchestrator.report import Findings, build, build_report, load_study_results
 from orchestrator.report.curve_panels import draw_curves
-from orchestrator.report.facets import pages, sharing
+from orchestrator.report.facets import Facet, pages, sharing
 from orchestrator.report.factor_curves import factor_panels
+from orchestrator.report.figure_format import svg
 from orchestrator.report.gain_scatter import scatter
-from orchestrator.report.heat_maps import matrix_panels
+from orchestrator.report.heat_maps import MatrixPanel, draw_matrices, matrix_panels
 from orchestrator.report.layer_curves import layer_panels
 from orchestrator.report.panel_grid import compact
 from orchestrator.report.results import CellResult, StudyResults
-from orchestrator.report.study_figures import Drawn, study_figures
+from orchestrator.report.study_figures import ReportFigure, study_figures
 from orchestrator.report.tables import build_tables
 from orchestrator.tracking.shipper import Shipper
 from orchestrator.tracking.store import connect
@@ -46,7 +48,7 @@ def depth(model: str, level: str, init: str, *values: float) -> CellResult:
     return made.cell("depth", levels, made.accuracies(*values))
 
 
-def drawn(results: StudyResults, study: Study) -> list[Drawn]:
+def drawn(results: StudyResults, study: Study) -> list[ReportFigure]:
     return list(study_figures(Findings(results=results, study=study)))
 
 
@@ -250,7 +252,7 @@ def test_each_matrix_makes_a_figure_from_one_reading() -> None:
     one = made.cell("sim", {"model": "vit"}, made.accuracies(0.5, 0.5))
     figures = drawn(made.results(one, read_json=body), made.study(of))
     assert [figure.name for figure in figures] == ["m-a-b", "m-a-a"]
-    assert [figure.figure.get_supylabel() for figure in figures] == ["a", "a"]
+    assert [figure.draw().get_supylabel() for figure in figures] == ["a", "a"]
     assert len(read) == 2
 
 
@@ -319,7 +321,7 @@ def test_points_stand_at_size_and_distance_with_their_gains() -> None:
 def test_without_distances_the_figure_says_so() -> None:
     (figure,) = drawn(made.results(*main_cells("vit")), gain_study())
     assert "No FID to ImageNet yet for skin, eye: run experiment 'fid'." in figure.words
-    assert {t.get_text() for a in figure.figure.axes for t in a.texts} == {"nothing yet"}
+    assert {t.get_text() for a in figure.draw().axes for t in a.texts} == {"nothing yet"}
 
 
 # Together
@@ -356,9 +358,9 @@ def test_figures_are_files_and_stand_below_their_table(tmp_path: Path) -> None:
 def test_a_figure_says_what_its_numbers_stand_on() -> None:
     figures = {figure.of: figure for figure in drawn(full_results(), full_study())}
     assert figures["depth"].labels == ("synthetic",)
-    assert "synthetic: made on generated pictures" in figures["depth"].figure.get_supxlabel()
+    assert "synthetic: made on generated pictures" in figures["depth"].draw().get_supxlabel()
     assert figures["sim"].labels == ()
-    assert "synthetic" not in figures["sim"].figure.get_supxlabel()
+    assert "synthetic" not in figures["sim"].draw().get_supxlabel()
 
 
 def test_figures_of_many_cells_are_linked_and_not_in_the_page(
@@ -373,26 +375,44 @@ def test_figures_of_many_cells_are_linked_and_not_in_the_page(
     assert (tmp_path / "many" / link.replace("%3D", "=")).is_file()
 
 
-def test_a_cells_figures_are_drawn_again_only_when_its_numbers_change(
+def test_figures_are_drawn_again_only_when_their_numbers_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = build_report(Findings(results=full_results(), study=full_study()), tmp_path)
-    (path,) = [p for p in first if "curves" in p.name]
-    before = path.read_text()
+    findings = Findings(results=full_results(), study=full_study())
+    first = [path for path in build_report(findings, tmp_path) if path.suffix == ".svg"]
+    before = {path: path.read_text() for path in first}
+    (of_cell,) = [path for path in first if "curves" in path.name]
     count = 0
 
-    def counted(figure: Figure, digest: str = "") -> str:
+    def counted(figure: Figure, digest: str) -> str:
         nonlocal count
-        count += bool(digest)
-        assert figure.axes
-        return f"<svg {digest}"
+        count += 1
+        return svg(figure, digest)
 
     monkeypatch.setattr(build, "svg", counted)
     build_report(Findings(results=full_results(), study=full_study()), tmp_path)
-    assert (count, path.read_text()) == (0, before)
-    path.write_text("<svg of other numbers")
+    assert count == 0
+    of_study = next(path for path in first if "curves" not in path.name)
+    for path in (of_cell, of_study):
+        path.write_text("<svg of other numbers")
     build_report(Findings(results=full_results(), study=full_study()), tmp_path)
-    assert count == 1
+    assert count == 2
+    assert {path: path.read_text() for path in first} == before
+
+
+def test_the_digest_of_a_figure_is_of_all_that_it_shows() -> None:
+    values = ([1.0, 0.5], [0.5, 1.0])
+    facet = Facet(row=0, column=0, row_title="", column_title="", levels={})
+    digests = set()
+    for third in (0.1, 0.1 + 1e-12):
+        panel = MatrixPanel(facet=facet, layers=("a", "b"), values=np.array([*values, [third, 0]]))
+        for labels in ((), ("twin",)):
+            drawing = partial(draw_matrices, [panel], "sim")
+            figure = ReportFigure(
+                of="a", name="b", title="", words="", labels=labels, drawing=drawing
+            )
+            digests.add(figure.digest)
+    assert len(digests) == 4
 
 
 @pytest.fixture(scope="module")
