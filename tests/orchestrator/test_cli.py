@@ -281,6 +281,30 @@ def test_preparing_part_of_a_set_says_what_is_missing(xenograft: Command, tmp_pa
     assert "train: 7 pictures" in json.loads(xenograft(*command, "--json").out)["differs"]
 
 
+def test_copies_of_a_prepared_set_are_made_and_planned_with(
+    xenograft: Command, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "aptos" / "train_images"
+    pictures.mkdir(parents=True)
+    for number in range(10):
+        Image.new("RGB", (80, 60), (number, 0, 0)).save(pictures / f"{number}.png")
+    lines = ["id_code,diagnosis", *(f"{number},{number % 5}" for number in range(10))]
+    (tmp_path / "aptos" / "train.csv").write_text("\n".join(lines))
+    _refused(xenograft("prepare", "aptos2019"), "--source")
+    plan = ("plan", "demo", "--only", "target=same_camera", "--set", "data.name=aptos2019@48")
+    plan += ("--set", "data.domains=[]", "--set", "shift_domains=[]", "--json")
+    assert xenograft(*plan).code == 2
+    source = ("--source", str(tmp_path / "aptos"))
+    said = xenograft("prepare", "aptos2019", *source, "--size", "48", "--json")
+    assert said.code == 0, said
+    (copies,) = json.loads(said.out)["copies"]
+    assert (copies["name"], copies["pictures"]) == ("aptos2019@48", 10)
+    assert copies["bytes"] > 10 * 48 * 64 * 3
+    said = xenograft(*plan)
+    assert said.code == 0, said
+    assert "copies of 10 pictures" in xenograft("prepare", "aptos2019", "--exact").out
+
+
 def test_backbones_are_networks_of_all_kinds(xenograft: Command) -> None:
     rows = {row["backbone"]: row for row in json.loads(xenograft("ls", "backbones", "--json").out)}
     found = {name: (rows[name]["for"], rows[name]["px"]) for name in ("deit_s", "minilm", "cris")}

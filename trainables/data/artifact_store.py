@@ -81,6 +81,14 @@ class ArtifactStore:
             lock.release()
         return entry
 
+    def find_unread(self, kind: str, key: Mapping[str, Any]) -> Path | None:
+        """Return the entry's folder if all its files are there, of the size they were written.
+
+        Contents are not looked at: of entries too large to be read at every start.
+        """
+        entry = self.root / kind / digest(key)
+        return None if _fault(entry, hashes=False) else entry
+
     def builds(self, kind: str) -> list[dict[str, Any]]:
         """Return what was built so far, oldest first: time, key digest, pid and seconds of each."""
         log = self.root / kind / _BUILDS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trainables.config import DataRef, digest
 from trainables.data.card import DataCard, DataStatus
 from trainables.data.catalog import CARDS
+from trainables.data.copies import split_name
 from trainables.errors import SelectionError, did_you_mean
 from trainables.outside import CardTable, is_outside
 
@@ -27,7 +28,20 @@ __all__ = [
     "source_of",
 ]
 
-DATA_CARDS = CardTable[DataCard](CARDS, "DATA_CARDS")
+
+class _DataCards(CardTable[DataCard]):
+    """Cards by name; ``<name>@<size>`` is that of copies, which the table does not list."""
+
+    def __getitem__(self, name: str) -> DataCard:
+        base, short_side_px = split_name(name)
+        card = super().__getitem__(base)
+        if short_side_px is None:
+            return card
+        title = f"{card.title}, short side at most {short_side_px} px"
+        return dataclasses.replace(card, name=name, title=title)
+
+
+DATA_CARDS = _DataCards(CARDS, "DATA_CARDS")
 
 
 def get_data_card(name: str) -> DataCard:
@@ -43,10 +57,23 @@ def get_data_card(name: str) -> DataCard:
 
 def source_of(card: DataCard) -> DataSource:
     """Return what opens the card's data: its module's ``SOURCE``, or its entry in ``SOURCES``."""
+    base, short_side_px = split_name(card.name)
     module = importlib.import_module(card.full_name(card.module))
     by_name: Mapping[str, DataSource] = getattr(module, "SOURCES", {})
-    source: DataSource = by_name[card.name] if by_name else module.SOURCE
-    return source
+    source: DataSource = by_name[base] if by_name else module.SOURCE
+    return source if short_side_px is None else _copied(DATA_CARDS[base], source, short_side_px)
+
+
+def _copied(base: DataCard, source: DataSource, short_side_px: int) -> DataSource:
+    from trainables.data.copied_source import CopiedSource
+    from trainables.data.prepared import PreparedSource
+
+    if not isinstance(source, PreparedSource):
+        raise SelectionError(
+            f"data set '{base.name}' is not prepared from files, so there are no copies of it: "
+            f"ask for '{base.name}'"
+        )
+    return CopiedSource(base, source, short_side_px)
 
 
 def data_status(name: str, locations: Locations) -> DataStatus:

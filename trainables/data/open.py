@@ -10,6 +10,7 @@ import numpy.typing as npt
 from trainables.config import DataRef, seed_from
 from trainables.data.card import DataCard, Split
 from trainables.data.cards import reference_status, source_of
+from trainables.data.copies import split_name
 from trainables.data.image_set import ImageSet
 from trainables.errors import DatasetError, did_you_mean
 
@@ -43,7 +44,9 @@ def load_split(ref: DataRef, split: Split, locations: Locations) -> ImageSet:
         raise DatasetError(f"{ref.name}/{split}: no picture of {', '.join(domains)}")
     kept = np.arange(len(image_set))
     if 0 < ref.limit < len(image_set):
-        kept = _balanced(image_set.labels, ref.limit, seed_from(ref.name, split, ref.limit))
+        # Of copies, the same pictures as of the set.
+        seed = seed_from(split_name(ref.name)[0], split, ref.limit)
+        kept = _balanced(image_set.labels, ref.limit, seed)
     return image_set.take(kept, domains=domains, limit=ref.limit, digest=status.digest)
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainables.data.card import DataCard, DataStatus, Split
+from trainables.data.copies import find_copies
 from trainables.data.manifest import (
     MANIFEST,
+    PreparedData,
     Row,
     in_content_order,
     read_manifest,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from trainables.context import Locations
-    from trainables.data.image_set import ImageSet
+    from trainables.data.image_set import ImageSet, Pixels
 
 
 @dataclass(frozen=True)
@@ -81,23 +83,25 @@ class PreparedSource:
     def load(
         self, card: DataCard, split: Split, domains: tuple[str, ...], locations: Locations
     ) -> ImageSet:
-        """Open the files that the manifest lists for a split."""
+        """Open the files that the manifest lists for a split, or exact copies of them."""
+        return self.load_copies(card, split, domains, locations, None)
+
+    def load_copies(
+        self,
+        card: DataCard,
+        split: Split,
+        domains: tuple[str, ...],
+        locations: Locations,
+        short_side_px: int | None,
+    ) -> ImageSet:
+        """Open a split through the copies of one size; None takes exact ones or the files."""
         import numpy as np
 
         from trainables.data.image_set import Annotations, ImageSet
-        from trainables.data.pixels import FileMasks, FilePixels, read_mask
+        from trainables.data.pixels import FileMasks, read_mask
         from trainables.data.structure_mask import read_structure
 
-        folder = locations.data / card.name
-        prepared = read_prepared(folder)
-        if prepared is None:
-            raise DatasetError(self.status(card, locations).reason)
-        digest, every = self.arrange(read_manifest(folder / MANIFEST))
-        if digest != prepared.digest:
-            raise DatasetError(
-                f"{folder / MANIFEST} was altered since it was prepared. "
-                f"Run 'xenograft prepare {card.name} --source {prepared.source}' again."
-            )
+        prepared, every = self.rows(card, locations)
         rows = [row for row in every if row.split == split and row.domain in domains]
         read = read_structure if card.prompt_types else read_mask
         masks = [prepared.source / row.mask if row.mask else None for row in rows]
@@ -110,9 +114,48 @@ class PreparedSource:
             prompts=[prompts_of_text(row.prompts) for row in rows] if card.prompt_types else (),
             pictures=[row.path for row in rows] if card.prompt_types else (),
         )
+        pixels = self._pixels(card, prepared, rows, locations, short_side_px)
+        return ImageSet.of(card, split, prepared.digest, pixels, annotations)
+
+    def rows(self, card: DataCard, locations: Locations) -> tuple[PreparedData, list[Row]]:
+        """Return what was prepared, and its rows in the order pictures are handed out.
+
+        Raises:
+            DatasetError: nothing was, or the manifest is not as it was written.
+        """
+        folder = locations.data / card.name
+        prepared = read_prepared(folder)
+        if prepared is None:
+            raise DatasetError(self.status(card, locations).reason)
+        digest, rows = self.arrange(read_manifest(folder / MANIFEST))
+        if digest != prepared.digest:
+            raise DatasetError(
+                f"{folder / MANIFEST} was altered since it was prepared. "
+                f"Run 'xenograft prepare {card.name} --source {prepared.source}' again."
+            )
+        return prepared, rows
+
+    def _pixels(
+        self,
+        card: DataCard,
+        prepared: PreparedData,
+        rows: Sequence[Row],
+        locations: Locations,
+        short_side_px: int | None,
+    ) -> Pixels:
+        from trainables.data.copied_pixels import CopiedPixels
+        from trainables.data.pixels import FilePixels
+
+        copies = find_copies(locations.store, prepared.digest, short_side_px)
+        if copies is not None:
+            return CopiedPixels.open(copies, [row.sha256 for row in rows], card.channels)
+        if short_side_px is not None:
+            raise DatasetError(
+                f"there are no copies of '{card.name}' with a short side of {short_side_px} px. "
+                f"Run 'xenograft prepare {card.name} --size {short_side_px}'."
+            )
         paths = [prepared.source / row.path for row in rows]
-        pixels = FilePixels(paths, card.channels, self.mend)
-        return ImageSet.of(card, split, digest, pixels, annotations)
+        return FilePixels(paths, card.channels, self.mend)
 
 
 def _names(given: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from trainables.config import BackboneRef, DataRef
 from trainables.data.cards import get_data_card
+from trainables.data.copies import split_name
 from trainables.data.transforms import EvalTransform, Resize
 from trainables.errors import ConfigError
 from trainables.models.cards import get_backbone_card
@@ -50,7 +51,8 @@ def eval_transform(
         resize: see :class:`trainables.data.transforms.EvalTransform`.
 
     Raises:
-        ConfigError: the data card has no statistics to normalise by.
+        ConfigError: the data card has no statistics to normalise by, or the data are copies smaller
+            than the input.
     """
     card = get_backbone_card(backbone.card)
     mean: tuple[float, ...] | None = card.mean
@@ -63,9 +65,16 @@ def eval_transform(
             f"normalisation=dataset: the card of '{data.name}' states no mean and sd; "
             "use normalisation=backbone"
         )
+    size_px = card.image_size_px if image_size_px is None else image_size_px
+    base, copies_px = split_name(data.name)
+    if copies_px is not None and copies_px < size_px:
+        raise ConfigError(
+            f"the pictures of '{data.name}' are too small for an input of {size_px} px: use "
+            f"'{base}', or larger copies"
+        )
     fed = pictures.channels if channels == "native" else len(mean)
     return EvalTransform(
-        size_px=card.image_size_px if image_size_px is None else image_size_px,
+        size_px=size_px,
         mean=mean[:fed],
         std=std[:fed],
         interpolation=card.interpolation,
