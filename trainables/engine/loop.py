@@ -1,8 +1,7 @@
 """The one training loop: epochs, reports, checkpoints, the best state, one rank or several.
 
 An epoch starts from a seed of its own, so a resumed run repeats exactly what an uninterrupted one
-does (bit for bit on a CPU). Nothing waits for the device inside an epoch, except the gradient
-scaler of fp16.
+does (bit for bit on a CPU). Nothing waits for the device inside an epoch.
 """
 
 from __future__ import annotations
@@ -217,8 +216,9 @@ class _Run(Generic[BatchT]):
                     loss = self.training.loss(self.wrapped, part) * (weight * share)
                 torch.autograd.backward(self.scaler.scale(loss))
             total += loss.detach().float()
+        # Before the optimizer's hooks, which compare gradients with weights.
+        self.scaler.unscale_(self.optimizer)
         if self.config.clip_norm > 0:
-            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
@@ -33,11 +34,26 @@ def create_optimizer(
 def _create(
     groups: list[dict[str, Any]], config: OptimizerConfig, moments: AdamMoments
 ) -> Optimizer:
+    # None is PyTorch's choice, False would be its slowest.
+    fused = True if _fusible(groups) else None
     if config.name == "sgd":
-        return SGD(groups, lr=config.lr, momentum=config.momentum)
+        return SGD(groups, lr=config.lr, momentum=config.momentum, fused=fused)
     if config.name == "adam":
-        return Adam(groups, lr=config.lr, betas=moments.betas, eps=moments.eps)
-    return AdamW(groups, lr=config.lr, betas=moments.betas, eps=moments.eps)
+        return Adam(groups, lr=config.lr, betas=moments.betas, eps=moments.eps, fused=fused)
+    return AdamW(groups, lr=config.lr, betas=moments.betas, eps=moments.eps, fused=fused)
+
+
+def _fusible(groups: list[dict[str, Any]]) -> bool:
+    """Whether one kernel may step a whole tensor, without asking the device if fp16 overflowed.
+
+    On a CPU that kernel goes through parameters, gradients and moments as they lie in memory, and
+    does not notice when they lie differently, as those of a transposed tensor do after a restart.
+    """
+    return all(
+        p.is_contiguous() or (p.dim() == 4 and p.is_contiguous(memory_format=torch.channels_last))
+        for group in groups
+        for p in group["params"]
+    )
 
 
 def _groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:

@@ -198,8 +198,9 @@ class _Run:
         with autocast(self.config.precision, self.context.device):
             loss: Tensor = self.loss(batches)
         torch.autograd.backward(self.scaler.scale(loss))
+        # Before the optimizer's hooks, which compare gradients with weights.
+        self.scaler.unscale_(self.optimizer)
         if self.config.clip_norm > 0:
-            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.method.parameters(), self.config.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
