@@ -148,3 +148,13 @@ def run(config: Config, context: Context) -> dict[str, float]:
     from trainables.engine.supervised import train_and_test
 
     return train_and_test(config, context)
+
+
+def rehearse(config: Config, context: Context, workers: int) -> None:
+    """Take two optimizer steps on made-up pictures, which need the memory that training needs.
+
+    See :mod:`trainables.rehearsal`.
+    """
+    from trainables.engine.supervised_rehearsal import rehearse_training
+
+    rehearse_training(config, context, workers)

@@ -34,7 +34,7 @@ POOLED = "pooled"
 """The backbone's own pooled feature; any other layer is a block's output averaged over places."""
 
 _VERSION = 1  # raised when the same pictures and weights would give other features
-_BATCH_SIZE = 64
+BATCH_SIZE = 64
 _PRECISION: Precision = "fp32"
 _FILE = "features.safetensors"
 _DISTRIBUTIONS = {"open_clip": "open_clip_torch"}  # the others are installed under their names
@@ -147,7 +147,7 @@ def _extract(
     alone = dataclasses.replace(context, rank=0, world_size=1)
     module = model if layer == POOLED else _Layer(model, layer)
     feats_nd, _ = predict_logits(
-        place(module, context.device), images, transform, _BATCH_SIZE, _PRECISION, alone
+        place(module, context.device), images, transform, BATCH_SIZE, _PRECISION, alone
     )
     return feats_nd
 

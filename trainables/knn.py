@@ -57,3 +57,14 @@ def run(config: Config, context: Context) -> dict[str, float]:
     from trainables.analyses.neighbours import score_and_test
 
     return score_and_test(config, context)
+
+
+def rehearse(config: Config, context: Context, workers: int) -> None:
+    """Look at made-up pictures through the frozen backbone; the rest is done beside the GPU.
+
+    See :mod:`trainables.rehearsal`.
+    """
+    from trainables.analyses.features_rehearsal import rehearse_tower
+
+    del workers
+    rehearse_tower(config, context)

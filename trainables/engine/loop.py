@@ -86,6 +86,38 @@ def fit(model: nn.Module, training: Training[BatchT], config: FitConfig, context
     return run.load_best()
 
 
+def rehearse(
+    model: nn.Module,
+    training: Training[BatchT],
+    config: FitConfig,
+    context: Context,
+    workers: int,
+) -> None:
+    """Take two optimizer steps, the second with the state of the first, and validate once.
+
+    Where tensors have no contents, as in :mod:`trainables.rehearsal`: nothing is read of them.
+
+    Args:
+        workers: ranks, of which this is one; the others are left out.
+    """
+    run = _Run(model, training, config, context)
+    run.wrapped = wrap(run.model, context)
+    everything = torch.arange(training.cases)
+    # Ranks collect gradients in buckets.
+    held = like_gradients(model) if workers > 1 else []
+    for batch in training.batches([everything, everything]):
+        run._step(batch, weight=1.0)
+    # On a GPU, an optimizer changes all parameters at once, by way of a tensor of each one's size.
+    held += like_gradients(model)
+    del held
+    training.evaluate(2)
+
+
+def like_gradients(model: nn.Module) -> list[Tensor]:
+    """Return a tensor of the size of each gradient."""
+    return [torch.empty_like(p) for p in model.parameters() if p.requires_grad]
+
+
 class _Run(Generic[BatchT]):
     """Everything a checkpoint holds, and the steps that change it."""
 

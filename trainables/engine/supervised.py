@@ -42,7 +42,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     train, val = _training_set(config, context), _validation_set(config, context)
     given = clip_input(config.backbone, context)
     spec = _spec(config, train, given, context)
-    transform, model = spec.transform, _create_model(config, spec, given, context)
+    transform, model = spec.transform, create_model(config, spec, given, context)
     if config.keep_initial and context.final and context.is_main:
         save_initial(context.artifacts, model)
 
@@ -142,7 +142,7 @@ def _training_set(config: Config, context: Context) -> ImageSet:
     return train.subset(stratified_fraction(train.labels, config.train_fraction, seed))
 
 
-def _transform(config: Config, given: ClipInput | None, context: Context) -> EvalTransform:
+def picture_transform(config: Config, given: ClipInput | None, context: Context) -> EvalTransform:
     if given is None:
         transform = eval_transform(
             config.backbone,
@@ -174,11 +174,11 @@ def _spec(
         head=config.head,
         classes=train.classes,
         task=train.task,
-        transform=_transform(config, given, context),
+        transform=picture_transform(config, given, context),
     )
 
 
-def _create_model(
+def create_model(
     config: Config, spec: ClassifierSpec, given: ClipInput | None, context: Context
 ) -> Classifier:
     backbone = None

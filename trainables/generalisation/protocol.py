@@ -41,7 +41,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     check_batch_size(config.batch_size, context)
     sources = _open(config, config.source_domains, context)
     targets = _open_targets(config, context) if context.final else None
-    transform = _transform(config, context)
+    transform = picture_transform(config, context)
     varied = augmented(transform, config.augment)
     setting = Setting(
         classes=sources.images.classes,
@@ -93,7 +93,7 @@ def _open_targets(config: Config, context: Context) -> Domains:
     return _open(config, config.test_domains, context)
 
 
-def _transform(config: Config, context: Context) -> EvalTransform:
+def picture_transform(config: Config, context: Context) -> EvalTransform:
     card = get_backbone_card(config.method.backbone.card)
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if config.normalisation != "imagenet":

@@ -25,7 +25,7 @@ from trainables.engine.distributed import (
     with_synchronised_norms,
     wrap,
 )
-from trainables.engine.loop import set_training_mode
+from trainables.engine.loop import like_gradients, set_training_mode
 from trainables.engine.optimizer import create_optimizer
 from trainables.engine.placement import place
 from trainables.engine.precision import autocast, create_scaler
@@ -95,6 +95,25 @@ def fit_steps(
         run.advance(number, recorded)
     run.load_best()
     return run.records
+
+
+def rehearse_steps(
+    method: Method, batches: Batches, config: StepsConfig, context: Context, workers: int
+) -> None:
+    """Take two optimizer steps and score once, as :func:`trainables.engine.loop.rehearse` does."""
+    training = StepTraining(
+        batches=lambda steps, _: iter([batches] * steps), evaluate=lambda _: ({}, {}), pictures=0
+    )
+    run = _Run(method, training, config, context)
+    set_training_mode(run.loss)
+    held = like_gradients(method) if workers > 1 else []
+    for step in range(2 if run.trains else 0):
+        run._step(step, batches)
+    held += like_gradients(method)
+    del held
+    method.eval()
+    with torch.inference_mode(), autocast(config.precision, context.device):
+        method.logits(torch.cat([batch.x_nchw for batch in batches]))
 
 
 class _Loss(nn.Module):

@@ -13,6 +13,7 @@ from trainables.models import twin_pretraining as twin
 from trainables.models.backbone import Backbone
 from trainables.models.card import BackboneCard, WeightsSource
 from trainables.models.cards import get_backbone_card
+from trainables.models.contents import has_contents
 from trainables.models.seeding import seeded
 from trainables.models.statistics_transfer import transfer_seed, transfer_statistics
 from trainables.models.weights import require_weights
@@ -59,13 +60,14 @@ def create_backbone(
     loader = cast(Loader, importlib.import_module(card.module))
     with seeded(seed):
         backbone = loader.build(card, size_px)
-        if status.kind == "twin":
-            # It stands in for one published file: the same for every trial.
-            loader.load(backbone, twin.SOURCE, twin.twin_weights(card, loader.build, locations))
-        elif status.path is not None:
-            loader.load(backbone, card.source(ref.weights), status.path)
-        if ref.transfer_level is not None:
-            transfer_statistics(backbone, ref.transfer_level, transfer_seed(ref, replicate))
+        if has_contents():
+            if status.kind == "twin":
+                # It stands in for one published file: the same for every trial.
+                loader.load(backbone, twin.SOURCE, twin.twin_weights(card, loader.build, locations))
+            elif status.path is not None:
+                loader.load(backbone, card.source(ref.weights), status.path)
+            if ref.transfer_level is not None:
+                transfer_statistics(backbone, ref.transfer_level, transfer_seed(ref, replicate))
         if ref.output_block is not None:
             backbone.keep_blocks(ref.output_block)
         backbone.adapt_stem(in_chans, pretrained=status.kind != "random")

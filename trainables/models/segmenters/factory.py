@@ -12,6 +12,7 @@ from trainables.config import BackboneRef
 from trainables.context import Locations
 from trainables.errors import ConfigError
 from trainables.models.card import WeightsSource
+from trainables.models.contents import has_contents
 from trainables.models.seeding import seeded
 from trainables.models.segmenter_cards import SegmenterCard, get_segmenter_card
 from trainables.models.segmenter_options import SegmenterOptions
@@ -79,6 +80,8 @@ def build_segmenter(
     with seeded(seed):
         segmenter = loader.build(blueprint)
         source = card.source(ref.weights)
+        if not has_contents():
+            return segmenter.train()
         if source is not None and status.path is not None:
             loader.load(segmenter, source, status.path)
         elif status.kind == "twin" and not card.parts:
