@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainables.data.artifact_store import ArtifactStore
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,4 +51,7 @@ def copies_key(data_digest: str, short_side_px: int | None) -> dict[str, Any]:
 
 def find_copies(store: Path, data_digest: str, short_side_px: int | None) -> Path | None:
     """Return the folder of the copies, None where there are none."""
+    # Lists and plans read names, and do without what locks files.
+    from trainables.data.artifact_store import ArtifactStore
+
     return ArtifactStore(store).find_unread(KIND, copies_key(data_digest, short_side_px))
