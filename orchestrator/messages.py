@@ -63,11 +63,20 @@ def unpack(result: Mapping[str, Any]) -> Message | None:
     return message
 
 
-def pack_work(work: Work) -> dict[str, str]:
-    """Return the Tune config that carries a piece of work."""
-    return {"work": json.dumps(asdict(work))}
+def pack_work(work: Work, gpus: float = 0.0) -> dict[str, Any]:
+    """Return the Tune config that carries a piece of work.
+
+    Args:
+        gpus: what one rank of it holds.
+    """
+    return {"work": json.dumps(asdict(work)), "gpus": gpus}
 
 
 def unpack_work(config: Mapping[str, Any]) -> Work:
     """Inverse of :func:`pack_work`."""
     return Work(**json.loads(config["work"]))
+
+
+def unpack_gpus(config: Mapping[str, Any]) -> float:
+    """Return what one rank of a piece of work holds."""
+    return float(config["gpus"])

@@ -83,8 +83,8 @@ def _workers_on(settings: Settings, node: Node) -> int:
     fits = math.inf
     if settings.cpus_per_worker > 0:
         fits = _units(node.get("CPU", 0.0)) // _units(settings.cpus_per_worker)
-    if settings.gpus_per_worker > 0:
-        fits = min(fits, _on_gpus(node.get("GPU", 0.0), settings.gpus_per_worker))
+    if settings.gpus > 0:
+        fits = min(fits, _on_gpus(node.get("GPU", 0.0), settings.gpus))
     return int(fits)
 
 
@@ -137,7 +137,7 @@ def _units(amount: float) -> int:
 def _too_much(settings: Settings, nodes: Sequence[Node]) -> str:
     asked = (
         f"{settings.workers_per_trial} worker(s) of {settings.cpus_per_worker:g} CPU "
-        f"and {settings.gpus_per_worker:g} GPU"
+        f"and {settings.gpus:g} GPU"
     )
     if settings.workers_per_trial > 1:
         asked += f" plus {DRIVER_CPUS} CPU to drive them"

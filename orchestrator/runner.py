@@ -14,9 +14,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +26,9 @@ from rich.console import Console
 
 from orchestrator.events import GOES_ON, EndEvent, Event
 from orchestrator.ledger import Ledger
+from orchestrator.messages import unpack_gpus
 from orchestrator.models.registration import ModelRegistry
+from orchestrator.packing import make_room
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
 from orchestrator.provenance import provenance
@@ -165,11 +167,14 @@ def _drain(tracker: Tracker, console: Console) -> int:
 def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) -> None:
     import ray
 
+    from orchestrator.placed_trials import PlacedTrials
     from orchestrator.scheduler import StudyScheduler
     from orchestrator.searcher import StudySearcher
 
     with _ray_cluster(settings):
-        slots = trial_slots(settings, [n["Resources"] for n in ray.nodes() if n["Alive"]])
+        nodes = [n["Resources"] for n in ray.nodes() if n["Alive"]]
+        queue.room = make_room(queue.plan, settings, nodes)
+        slots = trial_slots(replace(settings, gpus_per_worker=queue.room.least), nodes)
         console.print(f"[dim]{queue.remaining} trials to run, {slots} at a time[/]")
         from ray import tune
 
@@ -179,7 +184,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
             locations=settings.locations,
             workers=settings.workers_per_trial,
             cpus_per_worker=settings.cpus_per_worker,
-            gpus_per_worker=settings.gpus_per_worker,
+            gpus_per_worker=settings.gpus,
             loader_workers=settings.loader_workers,
             timeout_s=60 * settings.trial_timeout_min,
         )
@@ -197,6 +202,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
             run_config=tune.RunConfig(
                 name="tune",
                 storage_path=str(folder),
+                callbacks=[PlacedTrials(queue.room)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=settings.max_retries),
             ),
@@ -218,10 +224,17 @@ def _use_waiting_workers() -> None:
     class_cache.DEFAULT_ENV_VARS.clear()
 
 
-def _trial_resources(settings: Settings) -> Any:
-    if settings.workers_per_trial > 1:
-        return {"cpu": DRIVER_CPUS}
-    return {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
+def _trial_resources(settings: Settings) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what Tune asks how much a trial holds, given the config of the trial."""
+    from ray.tune import PlacementGroupFactory
+
+    def resources(config: Mapping[str, Any]) -> Any:
+        if settings.workers_per_trial > 1:
+            return PlacementGroupFactory([{"CPU": DRIVER_CPUS}])
+        held = {"CPU": settings.cpus_per_worker, "GPU": unpack_gpus(config)}
+        return PlacementGroupFactory([{name: amount for name, amount in held.items() if amount}])
+
+    return resources
 
 
 def _ray_environment(settings: Settings) -> None:

@@ -32,11 +32,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         del spec
         return metric is None and mode is None and not config
 
-    def suggest(self, trial_id: str) -> dict[str, str] | str | None:  # noqa: ARG002
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # noqa: ARG002
         """Return a trial's config, None while nothing is ready, FINISHED when all cells ended."""
         work = self._queue.next_work()
         if work is not None:
-            return pack_work(work)
+            return pack_work(work, self._queue.room.share(work.cell))
         return str(Searcher.FINISHED) if self._queue.finished else None
 
     def on_trial_complete(

@@ -38,7 +38,9 @@ class Settings:
         hub: 'online' allows fetching weights from a model hub while planning.
         address: Ray cluster to use; empty starts a local one.
         workers_per_trial: DDP ranks of one trial.
-        cpus_per_worker, gpus_per_worker: what one rank holds; fractions share a device.
+        cpus_per_worker, gpus_per_worker: what one rank holds; fractions share a device. GPUs
+            'auto': the smallest share of one with the memory that a trial of the cell needs.
+        gpu_memory_gib: of each GPU, for 'auto'; 0: what the smallest of them says it has.
         loader_workers: processes of a rank that decode picture files; give it CPUs for them.
         max_concurrent: trials at once; 0 means as many as fit.
         max_nodes: nodes for trials that an autoscaling cluster may grow to; 0: it does not grow.
@@ -57,7 +59,8 @@ class Settings:
     address: str = ""
     workers_per_trial: int = 1
     cpus_per_worker: float = 1.0
-    gpus_per_worker: float = 0.0
+    gpus_per_worker: float | Literal["auto"] = 0.0
+    gpu_memory_gib: float = 0.0
     loader_workers: int = 0
     max_concurrent: int = 0
     max_nodes: int = 0
@@ -67,16 +70,21 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
-            value = getattr(self, name)
+            value = self.gpus if name == "gpus_per_worker" else getattr(self, name)
             if not (value >= least and math.isfinite(value)):
                 raise ConfigError(f"{name} must be a number of at least {least}, got {value}")
-        if self.cpus_per_worker == 0 and self.gpus_per_worker == 0:
+        if self.cpus_per_worker == 0 and self.gpus == 0:
             raise ConfigError("cpus_per_worker and gpus_per_worker cannot both be 0")
-        if self.gpus_per_worker > 1 and self.gpus_per_worker != int(self.gpus_per_worker):
+        if self.gpus > 1 and self.gpus != int(self.gpus):
             raise ConfigError(
                 f"gpus_per_worker above 1 must be whole, got {self.gpus_per_worker}: "
                 f"a worker holds whole GPUs or a share of one"
             )
+
+    @property
+    def gpus(self) -> float:
+        """GPUs that a rank may hold: one at most where the share is chosen for each cell."""
+        return 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
 
     @property
     def locations(self) -> Locations:
@@ -94,6 +102,7 @@ _LEAST = {
     "workers_per_trial": 1,
     "cpus_per_worker": 0,
     "gpus_per_worker": 0,
+    "gpu_memory_gib": 0,
     "loader_workers": 0,
     "max_concurrent": 0,
     "max_nodes": 0,

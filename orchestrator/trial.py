@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator.cell_progress import Work
 from orchestrator.events import FailureKind
 from orchestrator.heartbeat import Heartbeat
-from orchestrator.messages import Failure, Final, Message, Report, pack, unpack_work
+from orchestrator.messages import Failure, Final, Message, Report, pack, unpack_gpus, unpack_work
 from trainables.context import Context, Locations, NonFiniteLossError
 from trainables.errors import DatasetError, ResourceError, StorageError, XenograftError
 
@@ -46,10 +46,11 @@ def make_trial_function(environment: TrialEnvironment) -> Callable[[Mapping[str,
 
     def xenograft_trial(config: Mapping[str, Any]) -> None:
         work = unpack_work(config)
+        own = replace(environment, gpus_per_worker=unpack_gpus(config))
         if environment.workers == 1:
-            _run_in_process(work, environment)
+            _run_in_process(work, own)
         else:
-            _run_distributed(work, environment)
+            _run_distributed(work, own)
 
     return xenograft_trial
 

@@ -116,8 +116,16 @@ _RESOURCES: dict[str, Any] = {
         float | None, typer.Option(help="CPUs a rank holds.", show_default=False)
     ],
     "gpus_per_worker": Annotated[
+        str | None,
+        typer.Option(
+            metavar="GPUS|auto",
+            help="GPUs a rank holds; a fraction shares one, 'auto' chooses it for each cell.",
+            show_default=False,
+        ),
+    ],
+    "gpu_memory_gib": Annotated[
         float | None,
-        typer.Option(help="GPUs a rank holds; a fraction shares one.", show_default=False),
+        typer.Option(help="Memory of a GPU, for 'auto' (0: ask them).", show_default=False),
     ],
     "max_concurrent": Annotated[
         int | None, typer.Option(help="Trials at once (0: as many as fit).", show_default=False)

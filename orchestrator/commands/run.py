@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,6 +29,7 @@ from orchestrator.selection import Selection
 from orchestrator.settings import Resolved
 
 if TYPE_CHECKING:
+    from orchestrator.packing import CellGpu
     from orchestrator.plan import Place, Plan, PlannedCell
 
 INTERRUPTED = 130
@@ -42,15 +44,17 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
     Example: xenograft plan demo --only method=knn
     """
     from orchestrator.estimate import estimate
+    from orchestrator.packing import planned_gpus
     from orchestrator.plan import make_plan
 
     with ERR.status("planning"):
         planned = make_plan(selection, resolved.settings.locations)
         cost = estimate(planned, resolved.settings)
+        gpus = planned_gpus(planned, resolved.settings)
     if as_json:
-        print_json({**_plan_json(planned), "estimate": cost.to_json()})
+        print_json({**_plan_json(planned, gpus), "estimate": cost.to_json()})
     else:
-        _print_plan(planned)
+        _print_plan(planned, gpus)
         OUT.print(cost.text())
     print_left_out(planned.skipped)
     planned.require_runnable()
@@ -134,7 +138,7 @@ def _print_stopped(go_on: str) -> None:
     OUT.print(line, markup=False, soft_wrap=True)
 
 
-def _plan_json(planned: Plan) -> dict[str, Any]:
+def _plan_json(planned: Plan, gpus: Mapping[str, CellGpu]) -> dict[str, Any]:
     return {
         "study": planned.study.name,
         "selection": planned.selection.to_json(),
@@ -149,6 +153,7 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
                 "needs": dict(cell.needs),
                 "data": [dict(d) for d in cell.data],
                 "weights": [dict(w) for w in cell.weights],
+                **({"gpu": _gpu_json(gpus[cell.id])} if gpus else {}),
             }
             for cell in planned.cells
         ],
@@ -157,16 +162,22 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
     }
 
 
-def _print_plan(planned: Plan) -> None:
+def _gpu_json(gpu: CellGpu) -> dict[str, Any]:
+    return {"needs_gib": gpu.need.gib, "unknown": gpu.need.reason, "share": gpu.share}
+
+
+def _print_plan(planned: Plan, gpus: Mapping[str, CellGpu]) -> None:
     for experiment in planned.study.experiments:
         rows = [
             _plan_row(cell, place, [f.name for f in experiment.factors])
+            + ([gpus[cell.id].text()] if gpus else [])
             for cell in planned.cells
             for place in cell.places
             if place.experiment == experiment.name
         ]
         headers = [f.name for f in experiment.factors]
         headers += ["id", "trainable", "search", "replicates", "data", "weights"]
+        headers += ["GPU"] if gpus else []
         if rows:
             print_rows(headers, rows, title=f"{experiment.name}: {experiment.title}")
 

@@ -37,10 +37,10 @@ def gpu(settings: Settings) -> Found:
         return _usable(settings)
     if local_node()["GPU"]:
         return _unusable()
-    if settings.gpus_per_worker and not settings.address:
+    if settings.gpus and not settings.address:
         return Found(
             state="fail",
-            what=f"none, and a trial is to hold {settings.gpus_per_worker:g}",
+            what=f"none, and a trial is to hold {settings.gpus:g}",
             remedy="set gpus_per_worker to 0, or name a cluster with --address",
         )
     return Found(state="ok", what="none; trials run on the CPU")
@@ -62,7 +62,7 @@ def _usable(settings: Settings) -> Found:
                 remedy="see what else uses it, or install a build of torch for it",
             )
     what = f"{', '.join(names)}; driver {_driver()}, CUDA {library.version.cuda}"
-    if not settings.gpus_per_worker:
+    if not settings.gpus:
         return Found(
             state="warn",
             what=f"{what}; trials do not use it",

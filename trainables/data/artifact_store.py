@@ -81,6 +81,11 @@ class ArtifactStore:
             lock.release()
         return entry
 
+    def find(self, kind: str, key: Mapping[str, Any]) -> Path | None:
+        """Return the entry's folder if it is there and whole."""
+        entry = self.root / kind / digest(key)
+        return entry if self._is_whole(entry) else None
+
     def find_unread(self, kind: str, key: Mapping[str, Any]) -> Path | None:
         """Return the entry's folder if all its files are there, of the size they were written.
 
