@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,19 @@ Weighted = Callable[[Array], Array]
 _Counted = Callable[[Array, Array, Array], Array]
 """Cases, calls and hits of each class (b, k) -> values (b)."""
 
-_MANY = 500
-"""Cases of each side from which an area is linear in the weights, near enough (see _area)."""
+_MANY, _LEAST = 5_000, 100
+"""Cases, and of these on the smaller side, from which an area is expanded (see _area)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Linear:
+    """A metric that is linear in the weights: its value, and what one more of a case adds."""
+
+    value: float
+    influence_n: Array
+
+    def __call__(self, weights_bn: Array) -> Array:
+        return np.asarray(self.value + weights_bn @ self.influence_n)
 
 
 def weighted_metric(
@@ -60,9 +72,7 @@ def weighted_label_metric(
     ]
     if name == "auc":
         return _mean_of_defined(parts)
-    if name == "roc_auc":
-        return lambda weights_bn: np.mean([_half(part(weights_bn)) for part in parts], axis=0)
-    return None
+    return _mean_of_defined([_decided(part) for part in parts]) if name == "roc_auc" else None
 
 
 def _one_against_one(probabilities_nk: Array, truth_n: Array, classes: int) -> Weighted:
@@ -81,11 +91,24 @@ def _one_against_one(probabilities_nk: Array, truth_n: Array, classes: int) -> W
     return values
 
 
+def _decided(area: Weighted) -> Weighted:
+    """Return an area under a curve that is 0.5 where it has no value."""
+    return area if isinstance(area, _Linear) else lambda weights_bn: _half(area(weights_bn))
+
+
 def _half(values_b: Array) -> Array:
     return np.where(np.isnan(values_b), 0.5, values_b)
 
 
 def _mean_of_defined(parts: list[Weighted]) -> Weighted:
+    linear = [part for part in parts if isinstance(part, _Linear)]
+    if len(linear) == len(parts):
+        # One product with the weights instead of one for each part.
+        return _Linear(
+            value=float(np.mean([part.value for part in linear])),
+            influence_n=np.mean([part.influence_n for part in linear], axis=0),
+        )
+
     def values(weights_bn: Array) -> Array:
         parts_kb = np.stack([part(weights_bn) for part in parts])
         known_kb = np.isfinite(parts_kb)
@@ -97,11 +120,11 @@ def _mean_of_defined(parts: list[Weighted]) -> Weighted:
 def _area(score_n: Array, positive_n: Array) -> Weighted:
     """Return the area under the ROC curve, NaN where a side has no weight.
 
-    Of many cases it is expanded to first order: what a case adds to the area does not depend on how
-    often others count. Its standard error is then that of DeLong et al. (Biometrics, 1988); what is
-    left out falls faster with the number of cases than that does.
+    Of many cases, where sums in the order of scores take long, it is expanded to first order: what
+    a case adds does not depend on how often others count. Its standard error is then that of DeLong
+    et al. (Biometrics, 1988); what is left out falls faster with the number of cases than that.
     """
-    if min(positive_n.sum(), (~positive_n).sum()) >= _MANY:
+    if len(positive_n) >= _MANY and min(positive_n.sum(), (~positive_n).sum()) >= _LEAST:
         return _linear_area(score_n, positive_n)
     order = np.argsort(score_n, kind="stable")
     _, starts = np.unique(score_n[order], return_index=True)
@@ -119,16 +142,16 @@ def _area(score_n: Array, positive_n: Array) -> Weighted:
     return values
 
 
-def _linear_area(score_n: Array, positive: Array) -> Weighted:
+def _linear_area(score_n: Array, positive: Array) -> _Linear:
     n, positives = len(score_n), int(positive.sum())
     negatives = n - positives
     rank_n = rankdata(score_n)
     beaten_n = np.empty(n)  # the share of the other side that a case stands right to
     beaten_n[positive] = (rank_n[positive] - rankdata(score_n[positive])) / negatives
     beaten_n[~positive] = 1 - (rank_n[~positive] - rankdata(score_n[~positive])) / positives
-    area = beaten_n[positive].mean()
+    area = float(beaten_n[positive].mean())
     influence_n = (beaten_n - area) / np.where(positive, positives, negatives)
-    return lambda weights_bn: area + weights_bn @ influence_n
+    return _Linear(value=area, influence_n=influence_n)
 
 
 def _kappa(truth_n: Array, predicted_n: Array, disagreement_kk: Array) -> Weighted:
