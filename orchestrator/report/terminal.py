@@ -100,7 +100,7 @@ def _pair_table(found: PairTable) -> RichTable:
 
     factor = found.factor
     shown = RichTable(
-        title=Text(f"{found.title}: {factor.name} by {factor.name}", style="bold"),
+        title=Text(f"{factor.name} by {factor.name}", style="bold"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )
