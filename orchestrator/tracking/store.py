@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from orchestrator.tracking.names import experiment_name
 from trainables.errors import TrackingError
@@ -35,25 +36,23 @@ def check_uri(tracking_uri: str) -> None:
     Raises:
         TrackingError: unknown scheme, a ``file:`` store, or a relative sqlite path.
     """
+    shown = f"tracking store '{hide_password(tracking_uri)}'"
     try:
         scheme = urlsplit(tracking_uri).scheme
     except ValueError as error:
-        raise TrackingError(f"tracking store '{tracking_uri}': {error}. {_ACCEPTED}") from None
+        raise TrackingError(f"{shown}: {error}. {_ACCEPTED}") from None
     if scheme in {"http", "https"} or scheme.split("+")[0] == "postgresql":
         return
     if scheme == "sqlite":
         if not tracking_uri.startswith("sqlite:////"):
             raise TrackingError(
-                f"tracking store '{tracking_uri}' has a relative path, which would be another "
+                f"{shown} has a relative path, which would be another "
                 f"file in every working directory. {_ACCEPTED}"
             )
         return
     if scheme in {"", "file"}:
-        raise TrackingError(
-            f"tracking store '{tracking_uri}' is a folder, which MLflow no longer supports. "
-            f"{_ACCEPTED}"
-        )
-    raise TrackingError(f"tracking store '{tracking_uri}': unknown scheme '{scheme}'. {_ACCEPTED}")
+        raise TrackingError(f"{shown} is a folder, which MLflow no longer supports. {_ACCEPTED}")
+    raise TrackingError(f"{shown}: unknown scheme '{scheme}'. {_ACCEPTED}")
 
 
 def init_store(tracking_uri: str) -> None:
@@ -103,12 +102,26 @@ def connect(tracking_uri: str) -> Any:
 
     try:
         # Models go where runs go, whatever the environment says of a registry.
-        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+        address = _without_login(tracking_uri)
+        return MlflowClient(tracking_uri=address, registry_uri=address)
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise TrackingError(
             f"cannot open the tracking store {hide_password(tracking_uri)}: {cause}"
         ) from error
+
+
+def _without_login(tracking_uri: str) -> str:
+    """Take name and password out of a server's address, to where MLflow looks for them too.
+
+    It puts the address into its errors, and so into logs.
+    """
+    parts = urlsplit(tracking_uri)
+    if not parts.scheme.startswith("http") or "@" not in parts.netloc:
+        return tracking_uri
+    os.environ.setdefault("MLFLOW_TRACKING_USERNAME", unquote(parts.username or ""))
+    os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", unquote(parts.password or ""))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def mlflow_error() -> type[Exception]:
@@ -127,15 +140,10 @@ def sqlite_path(tracking_uri: str) -> Path | None:
 
 
 def hide_password(tracking_uri: str) -> str:
-    """Return the address without its password, for messages."""
-    try:
-        parts = urlsplit(tracking_uri)
-    except ValueError:
-        # Not an address at all, which check_uri says.
-        return tracking_uri
-    if parts.password is None:
-        return tracking_uri
-    return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")).geturl()
+    """Return the address without its passwords, for messages; it need not be a valid one."""
+    # To the last @, because a password that was not quoted may hold one.
+    shown = re.sub(r"(://[^/:@]*:).*@", r"\1***@", tracking_uri)
+    return re.sub(r"(password=)[^&]*", r"\1***", shown, flags=re.IGNORECASE)
 
 
 def open_experiment(client: Any, study: str, artifacts: Path | None) -> Any:
