@@ -49,8 +49,8 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-bench: install  ## Run the benchmarks
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: install  ## Measure against peers and bounds, and print one table (15 minutes)
+	$(BIN)/python benchmarks/table.py
 
 docs: install  ## Build the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

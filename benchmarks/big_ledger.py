@@ -119,6 +119,10 @@ def main() -> None:
     print(f"{'rebuild':16}{rebuild_s:10.2f} s{rebuild_s / read_s:8.1f} x bound")
     for call, seconds in calls.items():
         print(f"{call:16}{1e3 * seconds:10.2f} ms")
+    print(
+        f"ROW | rebuild a study of {TRIALS:,} trials | {rebuild_s:.1f} s | - | - | - "
+        f"| {read_s:.1f} s, reading its ledger"
+    )
 
 
 if __name__ == "__main__":

@@ -128,8 +128,8 @@ def main() -> None:
     first, last = ours.resident_mb[0], ours.resident_mb[-1]
     print(
         f"ROW | driver memory from trial {trials // PARTS} to {trials} | {first:.0f} to {last:.0f} "
-        f"MB ({per_trial:.1f} kB a trial) | - | {last / first:.2f}x | <= 1.10x | "
-        f"{bound.more_mb:.0f} MB more (what the queue knows)"
+        f"MB ({per_trial:.1f} kB a trial) | - | {last / first:.2f} | <= 1.1 | "
+        f"{bound.more_mb:.0f} MB more, what the queue knows"
     )
 
 

@@ -97,8 +97,8 @@ def main() -> None:
             a, b = took[f"ours {precision}"], took[f"timm {precision}"]
             print(
                 f"ROW | features, {precision}, {card}, {given.batch} x {given.side} px, "
-                f"{given.device} | {given.batch / a:.0f} pictures/s | {given.batch / b:.0f} "
-                f"(timm's benchmark) | {b / a:.2f}x | >= 0.97x | timm's loop"
+                f"{given.device} | {given.batch / a:.0f} pictures/s | timm's benchmark: "
+                f"{given.batch / b:.0f} | {b / a:.2f} | >= 0.97 | timm's loop"
             )
 
 

@@ -213,6 +213,14 @@ def print_tables(outcomes: Sequence[Outcome]) -> None:
         calls = (o.calls.suggest, o.calls.idle, o.calls.result)
         texts = "".join(f"{_cost(seconds):>18}" for seconds in calls)
         print(f"{o.recipe:8}{o.cells:6}{o.slots:7}{texts}")
+    for o in outcomes:
+        if o.recipe == "search":
+            ours_h, one_cell_h, bound_h = (s / 3600 for s in (o.ours_s, o.one_cell_s, o.bound_s))
+            print(
+                f"ROW | {o.cells:,} cells searched on {o.slots:,} slots, simulated "
+                f"| {ours_h:.1f} h | cell by cell: {one_cell_h:.1f} h | {one_cell_h / ours_h:.1f} | - "
+                f"| {bound_h:.1f} h, trials over slots"
+            )
 
 
 def _cost(seconds: Sequence[float]) -> str:
@@ -226,9 +234,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lengths", type=Path, help="a ledger to draw lengths of trials from")
     parser.add_argument("--figure", type=Path, help="where to draw, .svg or .png")
+    parser.add_argument("--quick", action="store_true", help="the first study only")
     arguments = parser.parse_args()
     length_s = recorded(arguments.lengths) if arguments.lengths else lognormal
-    outcomes = [simulate(recipe, cells, slots, length_s) for recipe, cells, slots in RUNS]
+    outcomes = [simulate(*run, length_s) for run in RUNS[: 1 if arguments.quick else None]]
     print_tables(outcomes)
     if arguments.figure:
         draw(outcomes, arguments.figure)

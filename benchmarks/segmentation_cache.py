@@ -76,6 +76,7 @@ def main() -> None:
         locations = Locations(data=data, weights=weights, store=store)
         # Weights of the twin and pictures are made here, so that no side pays for them.
         trial(locations, "p0", 1, share=False)
+        rows = []
         print(f"{'trial':34}{'epochs':>8}{'CPU s':>10}{'ratio':>8}")
         for number, prompt in enumerate(arguments.prompts.split(",")):
             shared_s, shared = trial(locations, prompt, arguments.epochs, share=True)
@@ -83,9 +84,15 @@ def main() -> None:
             require_same(shared, alone)
             name = f"{prompt}, {'store empty' if number == 0 else 'pictures stored'}"
             print(f"{name:34}{arguments.epochs:8}{shared_s:10.2f}{alone_s / shared_s:8.2f}")
+            rows.append(
+                f"ROW | training a segmenter, {name} | {shared_s:.1f} s CPU "
+                f"| encoding at every step: {alone_s:.1f} s | {alone_s / shared_s:.2f} | - "
+                "| the same with the pictures stored"
+            )
             print(
                 f"{prompt + ', every picture at each step':34}{arguments.epochs:8}{alone_s:10.2f}"
             )
+        print("\n".join(rows))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def main() -> None:
     for verb in ("--help", "ls", "plan demo"):
         print(
             f"ROW | start of `xenograft {verb}`, CPU | {took[verb]:.2f} s | - | - | "
-            f"<= {GOAL_S:.2f} s | {bound_s:.2f} s (an empty Typer program)"
+            f"<= {GOAL_S:.1f} s | {bound_s:.2f} s, an empty Typer program"
         )
 
 

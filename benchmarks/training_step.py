@@ -218,15 +218,16 @@ def print_rows(setup: Setup, took: dict[str, float]) -> None:
     for name, seconds in took.items():
         print(f"{name:24}{1e3 * seconds:10.1f} ms/step")
     for precision in ("fp32", "bf16"):
-        a, b, c = (took[f"{side} {precision}"] for side in ("ours", "timm", "bound"))
+        a, b, c = (1e3 * took[f"{side} {precision}"] for side in ("ours", "timm", "bound"))
         print(
-            f"ROW | training step, {precision}, {what} | {1e3 * a:.1f} ms | {1e3 * b:.1f} ms "
-            f"(timm's benchmark) | {b / a:.2f}x | >= 0.97x | {1e3 * c:.1f} ms (forward, backward)"
+            f"ROW | training step, {precision}, {what} | {a:.1f} ms | timm's benchmark: {b:.1f} ms "
+            f"| {b / a:.2f} | >= 0.97 | {c:.1f} ms, forward and backward"
         )
-    a, b, c = took["ours bf16, pictures"], took["released style"], took["bound bf16"]
+    sides = ("ours bf16, pictures", "released style", "bound bf16")
+    a, b, c = (1e3 * took[side] for side in sides)
     print(
-        f"ROW | training step with its pictures, {what} | {1e3 * a:.1f} ms | {1e3 * b:.1f} ms "
-        f"(released style) | {b / a:.2f}x | >= 1.50x | {1e3 * c:.1f} ms (forward, backward)"
+        f"ROW | training step with its pictures, {what} | {a:.1f} ms | released style: {b:.1f} ms "
+        f"| {b / a:.2f} | >= 1.5 | {c:.1f} ms, forward and backward"
     )
 
 
