@@ -218,8 +218,8 @@ def print_tables(outcomes: Sequence[Outcome]) -> None:
             ours_h, one_cell_h, bound_h = (s / 3600 for s in (o.ours_s, o.one_cell_s, o.bound_s))
             print(
                 f"ROW | {o.cells:,} cells searched on {o.slots:,} slots, simulated "
-                f"| {ours_h:.1f} h | cell by cell: {one_cell_h:.1f} h | {one_cell_h / ours_h:.1f} | - "
-                f"| {bound_h:.1f} h, trials over slots"
+                f"| {ours_h:.1f} h | cell by cell: {one_cell_h:.1f} h "
+                f"| {one_cell_h / ours_h:.1f} | - | {bound_h:.1f} h, trials over slots"
             )
 
 
