@@ -32,6 +32,7 @@ _DONE = tags.PREFIX + "registered"
 """Tag of a version that has all it needs."""
 
 _COMPLETION = tags.PREFIX + "completion"
+_KIND = tags.PREFIX + "kind"
 _STUDY = tags.PREFIX + "study"
 _MAX_DESCRIPTION = 5000  # characters, of MLflow's database
 
@@ -86,7 +87,8 @@ class ModelRegistry:
         about = _Version(
             source=f"{runs.client.get_run(run).info.artifact_uri}/{_folder(completion)}",
             run=run,
-            tags=_version_tags(champion, self.study, completion, runs),
+            tags=_version_tags(champion, completion, runs),
+            study=self.study,
         )
         missing = [name for name in names if not about.is_done(runs.client, name)]
         if not missing:
@@ -96,7 +98,7 @@ class ModelRegistry:
         files = package_files(champion.folder, self.locations, others)
         _upload(files, facts, card, _Target(runs, run, _folder(completion)), champion.end)
         for name in missing:
-            about.register(runs.client, name, short_card(card, _MAX_DESCRIPTION))
+            about.register(runs, name, short_card(card, _MAX_DESCRIPTION))
 
     def _names(self, champion: Champion) -> list[str]:
         found = (
@@ -139,18 +141,12 @@ def _folder(completion: str) -> str:
     return f"model-{completion[:8]}"
 
 
-def _version_tags(champion: Champion, study: str, completion: str, runs: Runs) -> Mapping[str, str]:
-    cell = champion.cell
+def _version_tags(champion: Champion, completion: str, runs: Runs) -> Mapping[str, str]:
+    """Return few tags, as the UI shows all; that of the completion is no other version's."""
     return {
-        _COMPLETION: completion,
-        tags.LEDGER: runs.ledger,
-        _STUDY: study,
-        tags.CELL: cell.cell,
+        _COMPLETION: f"{runs.ledger}/{completion}",
         tags.TRIAL: champion.best.start.trial,
-        tags.PREFIX + "model": champion.kind,
-        tags.TRAINABLE: cell.trainable,
-        tags.DATA_KINDS: ", ".join(sorted({item["kind"] for item in cell.data})),
-        tags.WEIGHTS_KINDS: ", ".join(sorted({item["kind"] for item in cell.weights})),
+        _KIND: champion.kind,
     }
 
 
@@ -160,11 +156,11 @@ class _Version:
 
     Args:
         source: where its files are.
-        tags: the first two tell it from every other version.
     """
 
     source: str
     run: str
+    study: str
     tags: Mapping[str, str]
 
     def is_done(self, client: Any, name: str) -> bool:
@@ -172,23 +168,23 @@ class _Version:
         found = self._find(client, name)
         return found is not None and _DONE in found.tags
 
-    def register(self, client: Any, name: str, description: str) -> None:
+    def register(self, runs: Runs, name: str, description: str) -> None:
         """Make it the champion of a name."""
+        client = runs.client
         found = self._find(client, name) or self._make(client, name, description)
         client.set_registered_model_alias(name, CHAMPION, found.version)
+        runs.log(self.run, tags={tags.MODEL: f"{name}/{found.version}"})
         client.set_model_version_tag(name, found.version, _DONE, "true")
 
     def _find(self, client: Any, name: str) -> Any:
-        own = dict(list(self.tags.items())[:2]).items()
         for found in client.search_model_versions(f"name = '{name}'"):
-            if own <= found.tags.items():
+            if found.tags.get(_COMPLETION) == self.tags[_COMPLETION]:
                 return found
         return None
 
     def _make(self, client: Any, name: str, description: str) -> Any:
         if not client.search_registered_models(f"name = '{name}'"):
-            kept = {k: v for k, v in self.tags.items() if k == _STUDY}
-            client.create_registered_model(name, tags=kept)
+            client.create_registered_model(name, tags={_STUDY: self.study})
         return client.create_model_version(
             name, self.source, self.run, tags=dict(self.tags), description=description
         )

@@ -190,7 +190,8 @@ def _cell(
 ) -> CellResult:
     tags = parent.data.tags
     trials = [
-        (run.data.tags[names.PHASE], _trial(run, curves[run.info.run_id])) for run in children
+        (run.data.tags[names.PHASE], _trial(run, parent.data.params, curves[run.info.run_id]))
+        for run in children
     ]
     trials.sort(key=lambda item: item[1].index)
     counted = json.loads(tags.get(names.REPLICATES, "[]"))
@@ -229,8 +230,14 @@ def _with_prefix(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)}
 
 
-def _trial(run: Any, curve: Curve) -> TrialResult:
+def _trial(run: Any, common: Mapping[str, str], curve: Curve) -> TrialResult:
+    """Read a trial.
+
+    Args:
+        common: config of its cell, of which a trial's run has what differs only.
+    """
     tags, info = run.data.tags, run.info
+    config = {**common, **run.data.params}
     hours = None if not info.end_time else (info.end_time - info.start_time) / 3.6e6
     state = cast(TrialState, tags[names.STATE])
     return TrialResult(
@@ -241,7 +248,7 @@ def _trial(run: Any, curve: Curve) -> TrialResult:
         state=state,
         value=run.data.metrics.get(names.OBJECTIVE) if state != "failed" else None,
         params=json.loads(tags[names.PARAMS]),
-        config={key: _from_text(text) for key, text in run.data.params.items()},
+        config={key: _from_text(text) for key, text in config.items()},
         metrics=run.data.metrics,
         curve=curve,
         hours=hours if state != "running" else None,

@@ -110,14 +110,16 @@ class Delivery:
         run = self.state.trials.get(event.trial)
         if run is None and (uncertain or event.attempt > 0):
             run = self.runs.find(names.TRIAL, event.trial)
+        cell = self.history.cells.get(event.cell)
         tags = entities.trial_tags(event, parent) | entities.session_tags(self.history.session)
+        tags |= entities.inherited_tags(event, cell)
         if run is None:
-            run = self.runs.make(entities.trial_name(event), event.t, tags)
+            run = self.runs.make(entities.trial_name(event, cell), event.t, tags)
         else:
             self.runs.reopen(run)
             self.runs.log(run, tags=tags)
         self.state.trials[event.trial] = run
-        self.runs.log(run, params=entities.param_list(event.config))
+        self.runs.log(run, params=entities.param_list(entities.own_config(event, cell)))
 
     def _end_trial(self, event: EndEvent) -> None:
         run = self._run_of(event.trial)

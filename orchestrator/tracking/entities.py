@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.events import CellEndEvent, CellEvent, EndEvent, SessionEvent, StartEvent
 from orchestrator.tracking import names
 from orchestrator.tracking.names import as_text, safe_name
+from orchestrator.tracking.views import searched_text
 
 _MAX_ERROR = 4000  # half of what a tag holds: head and tail of a traceback say what happened
 _MAX_DIGEST = 32  # MLflow takes 36 characters of a data set's digest; the tag has all of it
@@ -32,13 +33,26 @@ def cell_tags(event: CellEvent) -> dict[str, str]:
     }
     for place in event.places:
         tags[names.place_tag(place["experiment"], place["levels"])] = as_text(place)
-    for factor, level in event.places[0]["levels"].items() if event.places else ():
-        tags[safe_name(names.LEVEL + factor)] = level
+    tags |= level_tags(event)
     for item in event.data:
         tags[safe_name(names.DATA + item["name"])] = as_text(item)
     for item in event.weights:
         tags[safe_name(f"{names.WEIGHTS}{item['card']}.{item['weights']}")] = as_text(item)
     return tags
+
+
+def inherited_tags(event: StartEvent, cell: CellEvent | None) -> dict[str, str]:
+    """Return what a trial says of its cell, so that the UI can filter and group trials alone."""
+    if cell is None:
+        return {}
+    searched = {names.SEARCHED: searched_text(cell.space)} if event.phase == "search" else {}
+    return level_tags(cell) | searched
+
+
+def level_tags(event: CellEvent) -> dict[str, str]:
+    """Return the levels of a cell's first place."""
+    levels = event.places[0]["levels"] if event.places else {}
+    return {safe_name(names.LEVEL + factor): level for factor, level in levels.items()}
 
 
 def cell_run_name(event: CellEvent) -> str:
@@ -71,10 +85,25 @@ def trial_tags(event: StartEvent, parent: str) -> dict[str, str]:
     }
 
 
-def trial_name(event: StartEvent) -> str:
-    """Return ``search-003`` or ``replicate-1``."""
+def trial_name(event: StartEvent, cell: CellEvent | None) -> str:
+    """Return ``search-003: imagenet, knn (transfer)``: charts show trials without their cell."""
     width = 3 if event.phase == "search" else 1
-    return f"{event.phase}-{event.index:0{width}d}"
+    own = f"{event.phase}-{event.index:0{width}d}"
+    return own if cell is None else f"{own}: {cell_run_name(cell)}"
+
+
+def own_config(event: StartEvent, cell: CellEvent | None) -> dict[str, Any]:
+    """Return what of a trial's config its cell does not say: what was searched, mostly.
+
+    A run that has every setting as a parameter shows dozens that never change beside the two that
+    a search is about.
+    """
+    common = {} if cell is None else cell.config
+    return {
+        key: value
+        for key, value in event.config.items()
+        if key in event.params or key not in common or value != common[key]
+    }
 
 
 def session_tags(session: SessionEvent | None) -> dict[str, str]:

@@ -62,6 +62,11 @@ class Runs:
         """Write metrics, parameters and tags together."""
         self.client.log_batch(run_id, metrics, params, tag_list(tags or {}))
 
+    def tag_experiment(self, tags: Mapping[str, str]) -> None:
+        """Write tags of the experiment; equal ones are replaced by themselves."""
+        for name, value in tags.items():
+            self.client.set_experiment_tag(self.experiment, name, value)
+
     def reopen(self, run_id: str) -> None:
         """Set an ended run to running."""
         self.client.update_run(run_id, status="RUNNING")

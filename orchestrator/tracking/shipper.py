@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.events import Event
+from orchestrator.events import CellEvent, Event
 from orchestrator.ledger import Ledger
 from orchestrator.tracking.delivery import Delivery, Models
 from orchestrator.tracking.file_names import FileNames
@@ -26,6 +26,7 @@ from orchestrator.tracking.store import (
     open_experiment,
     sqlite_path,
 )
+from orchestrator.tracking.views import study_views
 from trainables.errors import TrackingError
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,10 @@ class Shipper:
             delivery.history.observe(event)
         for trial in list(delivery.buffers):
             refused += self._refuses(delivery.flush, trial)
+        planned = [event.t for _, event in chunk if isinstance(event, CellEvent)]
+        if planned:
+            views = study_views(delivery.history.cells.values(), planned[-1])
+            refused += self._refuses(delivery.runs.tag_experiment, views)
         self._state.offset = chunk[-1][0]
         self._state.refused += refused
         self._state.save(self._state_path)

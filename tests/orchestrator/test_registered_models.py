@@ -125,7 +125,7 @@ def test_the_replicate_validation_found_best_is_the_champion(
     champion = MlflowClient(uri).get_model_version_by_alias(NAME, "champion")
     assert champion.tags["xenograft.trial"] == "c1-replicate-1"
     run = MlflowClient(uri).get_run(champion.run_id)
-    assert run.info.run_name == "replicate-1"
+    assert run.info.run_name.startswith("replicate-1")
 
 
 def test_when_less_is_better_the_smallest_wins(tmp_path: Path, study: Path, uri: str) -> None:
@@ -294,7 +294,7 @@ def test_a_damaged_model_is_counted_and_holds_up_nothing(
     assert "does not describe a model" in caplog.text
     client = MlflowClient(uri)
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    assert "search-000" in {run.info.run_name for run in runs}
+    assert any(run.info.run_name.startswith("search-000") for run in runs)
 
 
 def test_the_card_says_how_good_on_what_from_where_and_what_it_is_not_for(

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from orchestrator.events import Event, ReportEvent, StartEvent
 from orchestrator.tracking import Tracker, experiment_name, init_store
 from orchestrator.tracking.delivery import Delivery
+from orchestrator.tracking.entities import own_config
 from orchestrator.tracking.names import safe_name
 from orchestrator.tracking.runs import Runs
 from orchestrator.tracking.shipper import Shipper
@@ -55,15 +56,19 @@ def runs_by_name(uri: str) -> dict[str, Any]:
     found = client.search_runs([experiment.experiment_id], max_results=1000)
     names = [run.info.run_name for run in found]
     assert len(names) == len(set(names)), "a run was made twice"
-    return {run.info.run_name: run for run in found}
+    return {short(run.info.run_name): run for run in found}
+
+
+def short(name: str) -> str:
+    """Leave out of which cell a trial is."""
+    return name.partition(": ")[0]
 
 
 def rows(folder: Path) -> list[tuple[Any, ...]]:
     with sqlite3.connect(folder / "mlflow.db") as connection:
         query = "select r.name, m.key, m.step, m.timestamp, m.value from metrics m join runs r "
-        return connection.execute(
-            query + "on r.run_uuid = m.run_uuid order by 1, 2, 3, 4"
-        ).fetchall()
+        found = connection.execute(query + "on r.run_uuid = m.run_uuid order by 1, 2, 3, 4")
+        return [(short(name), *rest) for name, *rest in found]
 
 
 @pytest.fixture
@@ -87,6 +92,29 @@ def test_each_cell_is_a_run_and_its_trials_are_children(delivered: dict[str, Any
     assert {run.data.tags["mlflow.parentRunId"] for run in children.values()} == {
         parent.info.run_id
     }
+
+
+def test_trials_are_named_and_tagged_so_that_charts_tell_cells_apart(
+    delivered: dict[str, Any],
+) -> None:
+    run = delivered["replicate-1"]
+    assert run.info.run_name == "replicate-1: imagenet (transfer)"
+    assert run.data.tags["xenograft.level.weights"] == "imagenet"
+
+
+def test_the_parameters_of_a_trial_are_those_that_were_searched(
+    delivered: dict[str, Any],
+) -> None:
+    assert delivered["search-000"].data.params == {"optimizer.lr": "0.1"}
+    assert delivered["replicate-0"].data.params == {}
+
+
+def test_what_a_trial_sets_otherwise_than_its_cell_is_a_parameter_of_its_own() -> None:
+    common = cell("c1", [PLACE])
+    (start, *_) = trial("c1", 0, phase="replicate", t=T0, lr=0.3)
+    assert isinstance(start, StartEvent)
+    assert own_config(start, common) == {"optimizer.lr": 0.3}
+    assert own_config(start, None) == {"optimizer.lr": 0.3, "data.name": "fundus"}
 
 
 def test_the_parent_run_says_what_the_cell_is(delivered: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def replicate(uri: str) -> Any:
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name(experiment_name("grafts"))
     found = client.search_runs([experiment.experiment_id])
-    (run,) = [run for run in found if run.info.run_name == "replicate-0"]
+    (run,) = [run for run in found if run.info.run_name.startswith("replicate-0")]
     return run
 
 
