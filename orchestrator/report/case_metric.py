@@ -64,8 +64,6 @@ def case_metric(results: StudyResults, trial: TrialResult, metric: str) -> CaseM
     split, _, measure = metric.rpartition("/")
     if metric not in trial.metrics or not split.startswith("test"):
         return None
-    if split == "test" and f"test_all/{measure}" in trial.metrics:
-        return None  # the test is a part of the cases that were left, which does not say which
     if measure.removesuffix(_NONEMPTY) in _OVERLAPS:
         table = results.read_table(trial.run_id, CASES)
         found = None if table is None else _overlap(table, measure, split)
@@ -84,14 +82,11 @@ def _classified(table: Any, measure: str, split: str, trial: TrialResult) -> Cas
 
     from trainables.metrics.weighted import weighted_label_metric, weighted_metric
 
+    tested = _tested(table, measure, split, trial)
+    if tested is None:
+        return None
     domains, names = table["domain"].to_pylist(), table["id"].to_pylist()
-    shifted = trial.config.get("shift_domains") or ()
-    domain = split.removeprefix("test_shift/")
-    cases = {
-        f"{where}/{name}": row
-        for row, (where, name) in enumerate(zip(domains, names, strict=True))
-        if (where == domain if split.startswith("test_shift/") else where not in shifted)
-    }
+    cases = {f"{domains[row]}/{names[row]}": row for row in tested}
     if not cases:
         return None
     rows = [cases[case] for case in sorted(cases)]
@@ -104,6 +99,23 @@ def _classified(table: Any, measure: str, split: str, trial: TrialResult) -> Cas
     else:
         weigh = weighted_label_metric(measure, expit(logits_nk), labels)
     return None if weigh is None else CaseMetric(cases=tuple(sorted(cases)), weigh=weigh)
+
+
+def _tested(table: Any, measure: str, split: str, trial: TrialResult) -> list[int] | None:
+    """Return the rows that a split is of; None where that is not known."""
+    family, _, domain = split.partition("/")
+    part = family == "test" and f"test_all/{measure}" in trial.metrics
+    if part and "tested" not in table.column_names:
+        return None  # a part of the cases that were left, by a run that did not say which
+    if family == "test_shift" and not domain:
+        return None  # the mean over several tests
+    shifted = trial.config.get("shift_domains") or ()
+    tested = table["tested"].to_pylist() if part else [True] * len(table)
+    return [
+        row
+        for row, where in enumerate(table["domain"].to_pylist())
+        if (where == domain if domain else where not in shifted) and tested[row]
+    ]
 
 
 def _overlap(table: Any, measure: str, split: str) -> CaseMetric | None:

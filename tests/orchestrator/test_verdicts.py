@@ -373,6 +373,20 @@ def test_a_part_of_the_cases_is_not_taken_for_all_of_them() -> None:
     assert len(whole.cases) == 4
 
 
+def test_a_part_of_the_cases_is_taken_where_the_run_says_which() -> None:
+    table = predictions([True, False, True, False, True])
+    table = table.append_column("tested", [[True, False, True, True, False]])
+    metrics = {made.METRIC: 2 / 3, "test/here/accuracy": 2 / 3, "test_all/accuracy": 0.6}
+    ours = made.cell("main", {"method": "a"}, [metrics]).replicates[0]
+    left = dataclasses.replace(made.results(), read_table=lambda *_: table)
+    sizes = {}
+    for name in metrics:
+        found = case_metric(left, ours, name)
+        assert found is not None
+        sizes[name] = len(found.cases)
+    assert sizes == {made.METRIC: 3, "test/here/accuracy": 3, "test_all/accuracy": 5}
+
+
 def test_cases_of_a_shifted_domain_are_those_of_that_domain() -> None:
     both = pa.concat_tables(
         [predictions([True] * 20), predictions([True, False] * 10, domain="there")]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.config import DataRef
@@ -56,8 +57,15 @@ def _named(prefix: str, images: ImageSet, logits_nk: Tensor) -> dict[str, float]
     return {f"{prefix}/{name}": value for name, value in values.items()}
 
 
-def write_predictions(folder: Path, scored: list[tuple[ImageSet, Tensor]]) -> None:
-    """Write ``predictions.parquet``: domain, id, label, logits of every case."""
+def write_predictions(
+    folder: Path, scored: list[tuple[ImageSet, Tensor]], tested_n: NDArray[np.bool_] | None = None
+) -> None:
+    """Write ``predictions.parquet``: domain, id, label, logits of every case.
+
+    Args:
+        tested_n: which cases ``test/...`` is of, as a column ``tested``; None: of all, as far as
+            their domains go, and there is no such column.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -72,4 +80,6 @@ def write_predictions(folder: Path, scored: list[tuple[ImageSet, Tensor]]) -> No
         )
         for images, logits_nk in scored
     )
+    if tested_n is not None:
+        table = table.append_column("tested", [tested_n.tolist()])
     replace_file(folder / "predictions.parquet", lambda temporary: pq.write_table(table, temporary))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -77,7 +78,10 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
     logits_nk = score(targets.images, transform, "fp32")
     metrics = final_metrics(targets, logits_nk, records[-1])
     if context.is_main:
-        write_predictions(context.artifacts, [(targets.images, logits_nk)])
+        tested_n = np.zeros(len(targets.images.labels), dtype=bool)
+        for domain in targets.parts:
+            tested_n[domain.inside] = True
+        write_predictions(context.artifacts, [(targets.images, logits_nk)], tested_n)
         _write_records(config, sources, targets, records, context)
         _save(config, method, setting, transform, metrics)
     return metrics

@@ -172,6 +172,10 @@ def test_predictions_give_the_metrics_of_all_pictures(whole: Run) -> None:
     assert whole.final["test_all/accuracy"] == pytest.approx((labels == predicted).mean())
     expected = f1_score(labels, predicted, labels=range(5), average="macro", zero_division=0)
     assert whole.final["test_all/macro_f1_fixed"] == pytest.approx(expected)
+    tested = np.array([row["tested"] for row in rows])
+    right = (labels == predicted)[tested]
+    assert 0 < tested.sum() < len(rows)
+    assert whole.final["test/accuracy"] == pytest.approx(right.mean())
 
 
 def test_several_test_domains_are_averaged(shared_locations: Locations, tmp_path: Path) -> None:
