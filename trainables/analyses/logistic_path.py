@@ -7,19 +7,22 @@ m logits of a target.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.analyses.batched_lbfgs import minimise
+from trainables.analyses.batched_lbfgs import Minima, minimise
 from trainables.analyses.logistic import Array, LinearProbe, Standardised, logistic_targets
 from trainables.analyses.logistic_problems import Problems, Rotated
 from trainables.data.card import Task
 
 _TOLERANCE = 1e-4
 """Of the norm of the gradient; scikit-learn's default bounds the largest entry only."""
+_SINGLE = 1e-5
+"""Gradients below this are not asked of products in single precision."""
 _TOGETHER = 9
 """Penalties solved together: more share each product, fewer begin closer to their end."""
 _MOST = 2**25
@@ -42,7 +45,7 @@ def fit_logistic_path(
     Args:
         inverse_l2: rising values of scikit-learn's C. Each group of them begins where the one
             before it ended.
-        max_iter: most iterations of each model.
+        max_iter: most iterations of each model, in either precision.
         tolerance: of the Euclidean norm of the gradient of a model's mean loss.
 
     Raises:
@@ -61,7 +64,7 @@ def fit_logistic_path(
         part = inverse_l2[begin : begin + together]
         penalties = torch.tensor([1 / (c * n) for c in part], dtype=torch.float64, device=device)
         problems = Problems.of(features, targets_qmn, penalties)
-        ends = minimise(problems, start_qt.repeat(len(part), 1), tolerance, max_iter)
+        ends = _solve(problems, start_qt.repeat(len(part), 1), tolerance, max_iter)
         start_qt = ends.theta_pt[-q:]
         weight_pd = problems.weights(ends.theta_pt).reshape(-1, d) @ features.rotation_dd.T
         models = zip(
@@ -72,6 +75,13 @@ def fit_logistic_path(
         )
         probes += [standard.probe(w_kd, b_k, task, done) for w_kd, b_k, done in models]
     return probes
+
+
+def _solve(problems: Problems, start_pt: Tensor, tolerance: float, max_iter: int) -> Minima:
+    """Solve with products in single precision, then go on in double where that is not enough."""
+    rough = replace(problems, features=problems.features.single())
+    near = minimise(rough, start_pt, max(tolerance, _SINGLE), max_iter)
+    return minimise(problems, near.theta_pt, tolerance, max_iter)
 
 
 def _right_answers(targets: list[Array], classes: int, task: Task) -> Tensor:

@@ -154,3 +154,23 @@ def test_class_without_a_case_is_named() -> None:
             inverse_l2=PATH,
             max_iter=50,
         )
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_the_same_optima() -> None:
+    feats, labels = cases(4)
+    on_cpu, on_gpu = (
+        fit_logistic_path(
+            feats,
+            labels,
+            task="multiclass",
+            classes=names(4),
+            inverse_l2=PATH,
+            max_iter=500,
+            device=device,
+            tolerance=1e-8,
+        )
+        for device in ("cpu", "cuda")
+    )
+    for one, other in zip(on_cpu, on_gpu, strict=True):
+        torch.testing.assert_close(one.logits(feats), other.logits(feats), atol=1e-3, rtol=1e-4)
