@@ -38,8 +38,8 @@ class Locations:
     hub: Literal["offline", "online"] = "offline"
 
 
-_STATE, _REPORT = "state", "report"
-"""What a checkpoint of a trial holds."""
+_STATE, _REPORTS = "state", "reports"
+"""What a checkpoint of a trial holds: its state, and a (step, metrics) for each report so far."""
 
 
 class Send(Protocol):
@@ -89,6 +89,7 @@ class Context:
     micro_batches: int = 1
     splittable: bool = False
     send: Send | None = None
+    _reports: list[tuple[int, dict[str, float]]] = field(default_factory=list, init=False)
 
     @classmethod
     def local(
@@ -117,26 +118,28 @@ class Context:
     ) -> None:
         """Checkpoint, then report, so that at most the steps since the last checkpoint are lost.
 
-        The checkpoint holds the report too: :meth:`resume` makes it again, as whoever listens may
-        have been killed between the two. Every rank calls this equally often. ``metrics`` are
-        finite or NaN scalars named ``val/...``, ``train/...``, ``perf/...``; ``state`` is called
-        only when a checkpoint is due.
+        The checkpoint holds all reports too: :meth:`resume` makes them again, as whoever carries
+        them may have died before they were heard. Every rank calls this equally often. ``metrics``
+        are finite or NaN scalars named ``val/...``, ``train/...``, ``perf/...``; ``state`` is
+        called only when a checkpoint is due.
         """
         leaked = [name for name in metrics if name.startswith("test")]
         if leaked:
             raise SealedTestError(f"{leaked} may only be in what run() returns, never in a report")
+        self._reports.append((step, _floats(metrics)))
         if state is not None and self.is_main and step % self.checkpoint_every == 0:
             from trainables.engine.checkpoint import save_checkpoint
 
-            saved = {_STATE: state(), _REPORT: _floats(metrics)}
+            saved = {_STATE: state(), _REPORTS: self._reports}
             save_checkpoint(self.folder / "checkpoints", step, saved)
         if self.send is not None:
-            self.send(step, _floats(metrics))
+            self.send(*self._reports[-1])
 
     def resume(self) -> tuple[int, State] | None:
         """Return (step, state) of the newest whole checkpoint, or None at a fresh start.
 
-        Makes the report of that step again; every rank calls this equally often, before it reports.
+        Makes the reports up to that step again, which whoever heard them ignores; every rank calls
+        this equally often, before it reports.
         """
         from trainables.engine.checkpoint import load_newest_checkpoint
 
@@ -149,8 +152,9 @@ class Context:
         if found is None:
             return None
         step, saved = found
-        if self.send is not None:
-            self.send(step, saved[_REPORT])
+        self._reports = saved[_REPORTS]
+        for report in self._reports if self.send is not None else ():
+            self.send(*report)
         return step, saved[_STATE]
 
     def open_test(self) -> None:

@@ -142,9 +142,9 @@ def check_resume(case: Case, whole: Outcome, folder: Path, locations: Locations)
         assert first.stopped
         assert not first.final
         second = run_trial(case, here, locations)
-        # The last report is made again: nobody knows whether it was heard.
-        assert same(first.reports + second.reports[1:], whole.reports)
-        assert same(second.reports[0], first.reports[-1])
+        assert same(first.reports, whole.reports[:stop_at])
+        # All reports are made again: nobody knows which were heard.
+        assert same(second.reports, whole.reports)
         assert same(second.final, whole.final)
         assert same(second.checkpoint, whole.checkpoint)
         assert same(second.model, whole.model)
@@ -158,7 +158,7 @@ def check_damaged_checkpoint(
     newest = max((folder / "checkpoints").iterdir())
     (newest / "state.json").write_text("{")
     again = run_trial(case, folder, locations)
-    assert same(again.reports, whole.reports[max(case.steps - 2, 0) :])
+    assert same(again.reports, whole.reports)
     assert same(again.final, whole.final)
 
 
