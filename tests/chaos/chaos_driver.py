@@ -138,12 +138,17 @@ class Arena:
         return driver.returncode
 
     def kill_driver(self) -> None:
-        """Kill the driver as a power cut would, and see that Ray goes with it."""
+        """Kill the driver as a power cut would, and see that trials at work go with it.
+
+        Workers that are just starting take half a minute to miss it, which nothing waits for but
+        the last look at what is left over.
+        """
         assert self.driver is not None
         self.driver.kill()
         self.driver.wait(timeout=LIMIT_S)
         self.faults += 1
-        self.until(lambda: not self.processes(), "Ray to follow its driver")
+        pids = self._pids(0)
+        self.until(lambda: not pids & set(self.processes()), "trials to follow their driver")
 
     def said(self) -> str:
         return (self.folder / "driver.log").read_text()[-3000:]
@@ -193,12 +198,15 @@ class Arena:
         self.faults += 1
 
     def _pid_at_work(self, rank: int) -> int | None:
+        ours = self._pids(rank) & set(self.processes())
+        return self.random.choice(sorted(ours)) if ours else None
+
+    def _pids(self, rank: int) -> set[int]:
+        """Return who takes, or took, the steps of trials that have not ended."""
         ended = {event.trial for event in self.events(EndEvent)}
-        started = [event.trial for event in self.events(StartEvent) if event.trial not in ended]
-        pids = [self.study / "trials" / trial / f"pid-{rank}" for trial in started]
-        found = [int(path.read_text() or 0) for path in pids if path.exists()]
-        ours = [pid for pid in found if pid in self.processes()]
-        return self.random.choice(ours) if ours else None
+        started = {event.trial for event in self.events(StartEvent)} - ended
+        paths = [self.study / "trials" / trial / f"pid-{rank}" for trial in started]
+        return {int(path.read_text() or 0) for path in paths if path.exists()}
 
     def processes(self) -> list[int]:
         """Return the live processes that drivers have started: Ray's and trials, not the drivers.
