@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,9 +100,13 @@ def _draw(
     for name, mask_hw in prediction.masks_hw.items():
         content = outlined_png(picture_chw.permute(1, 2, 0).contiguous().numpy(), mask_hw.numpy())
         target = folder / f"{number}-{file_name(path.stem)}-{file_name(name)}.png"
-        replace_file(target, lambda file, content=content: file.write_bytes(content))
+        replace_file(target, partial(_write, content))
         written[name] = str(target)
     return written
+
+
+def _write(content: bytes, file: Path) -> None:
+    file.write_bytes(content)
 
 
 def _print(
