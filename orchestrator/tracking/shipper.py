@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.events import CellEvent, Event
+from orchestrator.events import CellEndEvent, CellEvent, Event
 from orchestrator.ledger import Ledger
 from orchestrator.tracking.delivery import Delivery, Models
 from orchestrator.tracking.file_names import FileNames
@@ -99,7 +99,7 @@ class Shipper:
         try:
             if self._delivery is None:
                 self._delivery = self._prepare()
-            chunk = list(itertools.islice(self._ledger.read(self._state.offset), _CHUNK))
+            chunk = list(self._next_events())
             if chunk:
                 self._ship_chunk(self._delivery, chunk)
             return bool(chunk)
@@ -109,6 +109,13 @@ class Shipper:
             self._delivery = None
             self._runs = None
             raise
+
+    def _next_events(self) -> Iterator[tuple[int, Event]]:
+        for offset, event in itertools.islice(self._ledger.read(self._state.offset), _CHUNK):
+            yield offset, event
+            if self._models is not None and isinstance(event, CellEndEvent):
+                # A model can take a minute: what is delivered with it is not delivered again.
+                return
 
     def _ledger_size(self) -> int:
         return self._ledger.path.stat().st_size if self._ledger.path.exists() else 0
