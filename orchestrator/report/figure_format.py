@@ -21,13 +21,16 @@ def svg(figure: Figure, digest: str = "") -> str:
         digest: written into the file, to know it by.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_visible(False)
     file = io.StringIO()
     # Text stays text: smaller, selectable, and in the reader's font.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "xenograft"}):
-        figure.savefig(
-            file, format="svg", transparent=True, metadata={"Date": None, "Identifier": digest}
-        )
+        # Not savefig, which draws once more to find what this backend does not ask for.
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(file, metadata={"Date": None, "Identifier": digest})
     return re.sub(r"<[^>]*>", _shorten_coordinates, file.getvalue())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -215,7 +216,10 @@ def _scatter(figure: GainScatter, study: Study, tables: Mapping[str, Table]) -> 
 
 def _stamp(figure: Figure, labels: Sequence[str]) -> Figure:
     """Write below a figure what its numbers stand on, because its file may travel alone."""
-    lines = [figure.get_supxlabel(), *(f"{label}: {LEGEND[label]}" for label in labels)]
+    # A letter is about 0.6 of the font's size wide.
+    letters = int(72 * figure.get_figwidth() / (0.6 * SMALL))
+    legend = (textwrap.fill(f"{label}: {LEGEND[label]}", letters) for label in labels)
+    lines = [figure.get_supxlabel(), *legend]
     figure.supxlabel("\n".join(filter(None, lines)), fontsize=SMALL)
     return figure
 

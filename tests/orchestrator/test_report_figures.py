@@ -18,6 +18,7 @@ import pytest
 import report_cells as made
 from fake_events import T0, cell, new_store, place, session, trial, write
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from orchestrator.events import CellEndEvent
 from orchestrator.report import Findings, build, build_report, load_study_results
@@ -28,6 +29,8 @@ from orchestrator.report.figure_format import svg
 from orchestrator.report.gain_scatter import scatter
 from orchestrator.report.heat_maps import MatrixPanel, draw_matrices, matrix_panels
 from orchestrator.report.layer_curves import layer_panels
+from orchestrator.report.pair_figure import draw_pairs
+from orchestrator.report.pairs import Pair
 from orchestrator.report.panel_grid import compact
 from orchestrator.report.results import CellResult, StudyResults
 from orchestrator.report.study_figures import ReportFigure, study_figures
@@ -398,6 +401,18 @@ def test_figures_are_drawn_again_only_when_their_numbers_change(
     build_report(Findings(results=full_results(), study=full_study()), tmp_path)
     assert count == 2
     assert {path: path.read_text() for path in first} == before
+
+
+def test_what_numbers_stand_on_fits_below_a_narrow_figure() -> None:
+    pair = Pair(first="a", second="b", effect=0.1, units=5, p=0.5, kind="", p_holm=0.5)
+    factor = Factor(name="method", levels=("a", "b"))
+    labels = ("synthetic", "twin", "random")
+    drawing = partial(draw_pairs, [pair], factor)
+    of = ReportFigure(of="a", name="b", title="", words="", labels=labels, drawing=drawing)
+    figure = of.draw()
+    figure.draw_without_rendering()
+    (text,) = [t for t in figure.findobj(Text) if "synthetic" in t.get_text()]
+    assert text.get_window_extent().width <= figure.bbox.width
 
 
 def test_the_digest_of_a_figure_is_of_all_that_it_shows() -> None:
