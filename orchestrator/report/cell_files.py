@@ -13,7 +13,7 @@ _PROVENANCE = "provenance."
 
 CELLS_COLUMNS = (
     *("cell", "name", "state", "reason", "trainable", "version", "recipe", "chosen"),
-    *("seeds", "search_trials", "failed_trials", "hours"),
+    *("seeds", "search_trials", "failed_trials", "retries", "hours"),
     *("data", "data_kinds", "data_digests", "weights", "weights_kinds", "weights_digests"),
     "run_id",
 )
@@ -37,7 +37,7 @@ def metrics_csv(results: StudyResults) -> str:
 
 
 def _cell(cell: CellResult) -> dict[str, object]:
-    hours = {t.trial: t.hours or 0.0 for t in (*cell.search, *cell.replicates, *cell.failed)}
+    trials = {t.trial: t for t in (*cell.search, *cell.replicates, *cell.failed)}.values()
     return {
         "cell": cell.cell,
         "name": cell.name,
@@ -50,7 +50,8 @@ def _cell(cell: CellResult) -> dict[str, object]:
         "seeds": " ".join(str(trial.seed) for trial in cell.replicates),
         "search_trials": len(cell.search),
         "failed_trials": len(cell.failed),
-        "hours": f"{sum(hours.values()):.4f}",
+        "retries": sum(len(trial.retried) for trial in trials),
+        "hours": f"{sum(trial.hours or 0.0 for trial in trials):.4f}",
         "data": " ".join(d.name for d in cell.data),
         "data_kinds": " ".join(d.kind for d in cell.data),
         "data_digests": " ".join(d.digest for d in cell.data),

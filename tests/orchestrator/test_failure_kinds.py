@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import errno
 import subprocess
@@ -279,4 +280,6 @@ def test_attempts_that_were_tried_again_are_counted_in_the_report(tmp_path: Path
     build_report(Findings(results=results, study=study()), tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()
     assert "followed by another: 1 out_of_memory, 1 hung." in page
+    with (tmp_path / "report" / "cells.csv").open(encoding="utf-8") as file:
+        assert [line["retries"] for line in csv.DictReader(file)] == ["2"]
     assert not results.failures()

@@ -211,7 +211,7 @@ def test_what_a_number_stands_on_is_in_the_file_of_cells(results: StudyResults) 
     assert (line["seeds"], line["data_digests"]) == ("1000 1001 1002 1003", "d" * 64)
     assert (line["data_kinds"], line["weights_kinds"]) == ("real", "real")
     knn = lines["knn"]
-    assert (knn["search_trials"], knn["failed_trials"]) == ("4", "1")
+    assert (knn["search_trials"], knn["failed_trials"], knn["retries"]) == ("4", "1", "0")
     assert json.loads(knn["chosen"]) == {"optimizer.lr": 0.1}
     assert (lines["dead"]["state"], lines["dead"]["reason"]) == ("failed", "no trial")
     assert {line["provenance.code"] for line in lines.values()} == {"abc1234"}
