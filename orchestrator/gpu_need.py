@@ -38,10 +38,10 @@ _MOST_CONFIGS = 16
 _IDLE = (
     *("augment", "augment_validation", "checkpoint_every", "crop_fraction", "data.domains"),
     *("data.limit", "data.name", "drop_last", "early_stopping", "epochs", "inverse_l2", "k"),
-    *("holdout_fraction", "interpolation", "keep_initial", "max_iter", "optimizer.lr"),
-    *("optimizer.weight_decay", "resize", "schedule", "selection", "selection_metric"),
-    *("shift_domains", "shots", "steps", "temperature", "test_domains", "train_fraction"),
-    *("val_batches", "val_every"),
+    *("decay", "holdout_fraction", "interpolation", "keep_initial", "mask_mode", "masks"),
+    *("max_iter", "optimizer.lr", "optimizer.weight_decay", "prompt", "resize", "schedule"),
+    *("selection", "selection_metric", "share_activations", "shift_domains", "shots", "steps"),
+    *("temperature", "test_domains", "threshold", "train_fraction", "val_batches", "val_every"),
 )
 """Keys of configs, or what they begin with, that no amount of memory depends on."""
 

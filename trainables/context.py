@@ -153,8 +153,9 @@ class Context:
             return None
         step, saved = found
         self._reports = saved[_REPORTS]
-        for report in self._reports if self.send is not None else ():
-            self.send(*report)
+        if self.send is not None:
+            for report in self._reports:
+                self.send(*report)
         return step, saved[_STATE]
 
     def open_test(self) -> None:

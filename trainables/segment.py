@@ -149,3 +149,13 @@ def run(config: Config, context: Context) -> dict[str, float]:
     from trainables.segmentation.training import train_and_test
 
     return train_and_test(config, context)
+
+
+def rehearse(config: Config, context: Context, workers: int) -> None:
+    """Take two optimizer steps on made-up cases, which need the memory that training needs.
+
+    See :mod:`trainables.rehearsal`.
+    """
+    from trainables.segmentation.rehearsal import rehearse_training
+
+    rehearse_training(config, context, workers)

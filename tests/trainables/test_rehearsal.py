@@ -18,8 +18,10 @@ from trainables.engine.config import OptimizerConfig
 from trainables.generalisation.config import MethodConfig
 from trainables.generalise import Config as GeneraliseConfig
 from trainables.knn import Config as KnnConfig
+from trainables.models.segmenter_cards import get_segmenter_card
 from trainables.rehearsal.need import NoRehearsalError, needed_bytes
 from trainables.rehearsal.tally import tallied
+from trainables.segment import Config as SegmentConfig
 
 TWIN = BackboneRef(card="resnet18_twin", weights="twin")
 PICTURES = DataRef(name="imagenet_twin")
@@ -140,6 +142,22 @@ def test_frozen_features_and_methods_of_several_domains_are_rehearsed(
         for sources in (1, 2, 3)
     ]
     assert needs[2] - needs[1] == pytest.approx(needs[1] - needs[0], rel=0.01)
+
+
+@pytest.mark.parametrize("card", ["clipseg_twin", "cris_twin", "unet_twin"])
+def test_segmenters_are_rehearsed(card: str, locations: Locations) -> None:
+    segmenter = BackboneRef(card=card, weights=get_segmenter_card(card).default_weights)
+    needs = [
+        _need(
+            SegmentConfig(
+                segmenter=segmenter, data=DataRef(name="kvasir_polyp_twin"), batch_size=n
+            ),
+            locations,
+        )
+        for n in (64, 128)
+    ]
+    assert 0 < needs[0] < needs[1] < 2 * needs[0]
+    assert not locations.store.exists()
 
 
 def test_what_is_not_known_is_said(locations: Locations) -> None:
