@@ -36,8 +36,8 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, queue: StudyQueue) -> None:
         super().__init__()
         self._queue = queue
-        # Attempts that gave their last word: Tune says it again, and the trial may be in another.
-        self._concluded: set[tuple[str, int]] = set()
+        # Attempts that failed: Tune says their last word again, and the trial may be in another.
+        self._failed: set[tuple[str, int]] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ARG002
         """Return STOP or CONTINUE for a result. Tune repeats the last one when a trial returns."""
@@ -50,11 +50,11 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
                 self._queue.on_stopped(trial_id)
                 return str(TrialScheduler.STOP)
             return str(TrialScheduler.CONTINUE)
-        self._concluded.add(_attempt(trial))
         if isinstance(message, Final):
             artifacts = f"trials/{trial_id}/artifacts" if message.artifacts else None
             self._queue.on_complete(trial_id, message.metrics, artifacts)
         else:
+            self._failed.add(_attempt(trial))
             self._queue.on_failure(trial_id, message.kind, message.error, message.splittable)
         return str(TrialScheduler.CONTINUE)
 
@@ -88,7 +88,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def _is_at_work(self, trial: Any) -> bool:
         running = self._queue.record(unpack_work(trial.config).trial).running
-        return running and _attempt(trial) not in self._concluded
+        return running and _attempt(trial) not in self._failed
 
     def _cause(self, trial_id: str, error_file: str | None) -> tuple[FailureKind, str]:
         hung = hung_note(self._queue.ledger.path.parent / "trials" / trial_id)
