@@ -14,6 +14,7 @@ _KINDS = {
     "clip": "compares pictures with texts",
 }
 _MOST_METRICS = 24
+_EQUAL = "none: seeds are equal"
 _SHOWN_LABELS = 20
 """Classes listed by name; ``xenograft.json`` has all of them."""
 
@@ -79,22 +80,23 @@ def _results(facts: Mapping[str, Any], replicates: Sequence[Replicate]) -> str:
         "",
         "| metric | mean | 95 % interval | n | this model |",
         "|---|---|---|---|---|",
-        *_rows(facts["metrics"], replicates),
+        *_rows(facts, replicates),
     ]
     return "\n".join(lines)
 
 
-def _rows(own: Mapping[str, float], replicates: Sequence[Replicate]) -> Iterator[str]:
+def _rows(facts: Mapping[str, Any], replicates: Sequence[Replicate]) -> Iterator[str]:
     from orchestrator.report.number import interval_text, mean_text
     from orchestrator.report.statistics import summarise
 
+    own: Mapping[str, float] = facts["metrics"]
+    printed = {place["metric"] for place in facts["places"]}
     shared = [name for name in own if all(name in r.end.metrics for r in replicates)]
-    # The test first: it is what tables print.
-    shared.sort(key=lambda name: not name.startswith("test/"))
+    shared.sort(key=lambda name: (name not in printed, not name.startswith("test/")))
     for name in shared[:_MOST_METRICS]:
         found = summarise([r.end.metrics[name] for r in replicates])
         if found is not None:
-            interval = interval_text(found) or "none"
+            interval = interval_text(found) or ("none: one seed" if found.n == 1 else _EQUAL)
             yield f"| {name} | {mean_text(found)} | {interval} | {found.n} | {_number(own[name])} |"
     if len(shared) > _MOST_METRICS:
         yield f"\n{len(shared) - _MOST_METRICS} more in `xenograft.json` and in the run."

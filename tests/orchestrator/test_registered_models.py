@@ -24,11 +24,12 @@ import torch
 from fake_events import METRIC, T0, cell, new_store, place, session, trial, write
 from mlflow import MlflowClient
 from PIL import Image
-from test_tracking_server import free_port, wait_until_it_answers
+from test_tracking_server import free_port, server, wait_until_it_answers
 
 from orchestrator.events import CellEndEvent, Event
 from orchestrator.models import registration
 from orchestrator.models.card import short_card
+from orchestrator.models.finding import find_model
 from orchestrator.models.names import registered_name
 from orchestrator.models.registration import ModelRegistry
 from orchestrator.tracking.runs import Runs
@@ -317,6 +318,20 @@ def test_the_card_says_how_good_on_what_from_where_and_what_it_is_not_for(
     assert facts["inputs"]["classes"] == ["melanoma", "not melanoma"]
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"), [([0.6], "one seed"), ([0.6, 0.6], "seeds are equal")]
+)
+def test_a_card_says_why_there_is_no_interval(
+    values: list[float], reason: str, tmp_path: Path, study: Path, uri: str
+) -> None:
+    write(study / "ledger.jsonl", events_of(values))
+    ship(tmp_path, uri)
+    (version,) = versions(uri)
+    assert (
+        f"| test/accuracy | 0.400 | none: {reason} | {len(values)} | 0.4 |" in version.description
+    )
+
+
 def test_a_long_card_is_cut_between_lines_in_the_registry() -> None:
     card = "# Name\n\n" + "a line of words\n" * 400
     short = short_card(card, 1000)
@@ -367,6 +382,25 @@ def test_mlflow_serves_what_was_registered_over_http(
         torch.tensor(logits).softmax(0).tolist(), abs=1e-6
     )
     assert b"no picture of a kind that is read" in reason
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.timeout(400)
+def test_a_model_goes_through_a_server_whole(
+    tmp_path: Path, study: Path, uri: str, trained: Path
+) -> None:
+    write(study / "ledger.jsonl", events_of([0.6]))
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with server(uri, port, tmp_path):
+        wait_until_it_answers(port)
+        assert ship(tmp_path, address).refused == 0
+        with find_model(NAME, address) as folder:
+            assert folder.is_dir()
+            for name in ("model.safetensors", "config.json"):
+                assert (folder / name).read_bytes() == (trained / name).read_bytes()
+    assert not folder.exists()
 
 
 def posted(address: str, body: dict[str, Any]) -> Any:
