@@ -69,8 +69,8 @@ class GpuRoom:
         return True
 
     def handed_out(self, trial: str) -> None:
-        """Take note that a trial waits for its place."""
-        if self._shares:
+        """Take note that a trial waits for its place, which others may take if they are smaller."""
+        if len(set(self._shares.values())) > 1:
             self._waiting[trial] = self._clock()
 
     def left_waiting(self, trial: str) -> None:

@@ -66,7 +66,7 @@ def test_a_trial_that_waits_long_for_its_place_is_waited_for(
 ) -> None:
     now = 0.0
     queue, cells = _queue(tmp_path, locations)
-    shares = dict.fromkeys(cells, 0.25)
+    shares = dict(zip(cells, (0.5, 0.25), strict=True))
     queue.room = GpuRoom(shares, gpus=4.0, patience_s=30.0, clock=lambda: now)
     waiting = queue.next_work()
     assert waiting is not None
