@@ -201,8 +201,8 @@ def print_tables(outcomes: Sequence[Outcome]) -> None:
             s / 3600 for s in (o.work_s / o.slots, o.chain_s, o.ours_s, o.one_cell_s)
         )
         print(
-            f"{o.recipe:8}{o.cells:6}{o.slots:7}{o.trials:8}{work:12.1f}{chain:7.1f}{ours:9.1f}"
-            f"{o.ours_s / o.bound_s:9.2f}{one_cell:14.1f}{o.one_cell_s / o.bound_s:9.2f}"
+            f"{o.recipe:8}{o.cells:6}{o.slots:7}{o.trials:8}{work:12.4g}{chain:7.3g}{ours:9.4g}"
+            f"{o.ours_s / o.bound_s:9.2f}{one_cell:14.4g}{o.one_cell_s / o.bound_s:9.2f}"
         )
     print("\nCPU of the driver per call in ms, mean (99th percentile)")
     print(
