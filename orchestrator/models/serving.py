@@ -34,7 +34,9 @@ class ServedModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        nowhere = Path(tempfile.mkdtemp(prefix="xenograft-"))
+        # Twins are trained anew into it; it goes when the model does.
+        self._scratch = tempfile.TemporaryDirectory(prefix="xenograft-")
+        nowhere = Path(self._scratch.name)
         locations = Locations(data=nowhere, weights=nowhere, store=nowhere / "store")
         self._predictor = load_predictor(folder, locations)
         self._channels = picture_channels(folder)
