@@ -217,9 +217,11 @@ def with_settings(resources: bool = False) -> Callable[[Callable[..., Any]], Cal
 
 def given_again(resolved: Resolved) -> str:
     """Return the options that said where things are, for a next step that finds them too."""
+    given = [name for name in _WHERE if resolved.origin[name].startswith("--")]
+    if not given:
+        return ""
     from orchestrator.tracking.store import hide_password
 
-    given = [name for name in _WHERE if resolved.origin[name].startswith("--")]
     options = [
         text
         for name in given

@@ -19,8 +19,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from trainables.config import canonical, digest
 from trainables.data.atomic_file import replace_file, sha256_of, sync, write_json
 from trainables.errors import StorageError
@@ -68,6 +66,8 @@ class ArtifactStore:
         entry = self.root / kind / digest(key)
         if self._is_whole(entry):
             return entry
+        from filelock import FileLock  # plans only look
+
         with self._guard():
             entry.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(f"{entry}.lock")

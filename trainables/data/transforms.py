@@ -204,5 +204,7 @@ def _compose(
     if len(mean) < _CHANNELS:
         steps = [*steps, partial(_first_channels, channels=len(mean))]
     to_float = v2.ToDtype(torch.float32, scale=True)
-    pipeline: Transform = v2.Compose([*steps, to_float, v2.Normalize(mean, std), *after])
+    pipeline: Transform = v2.Compose(
+        [*steps, to_float, v2.Normalize(mean, std, inplace=True), *after]
+    )
     return pipeline
