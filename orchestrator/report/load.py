@@ -67,14 +67,15 @@ def _nothing(study: str, store: str) -> TrackingError:
 
 
 def _all_runs(client: Any, experiment: str) -> list[Any]:
-    runs: list[Any] = []
+    # Runs that begin while pages are read push others onto the next one.
+    runs: dict[str, Any] = {}
     token: str | None = None
     while True:
         page = client.search_runs([experiment], max_results=_PAGE, page_token=token)
-        runs += page
+        runs |= {run.info.run_id: run for run in page}
         token = page.token
         if not token:
-            return runs
+            return list(runs.values())
 
 
 def _assemble(client: Any, study: str, uri: str, runs: list[Any]) -> StudyResults:
