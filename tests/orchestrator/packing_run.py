@@ -72,7 +72,8 @@ def main(folder: Path) -> None:
         object_store_memory=80 * 1024**2,
         log_to_driver=False,
     )
-    plan = make_plan(Selection(study="toy_package.study", replicates=4), settings.locations)
+    selection = Selection(study="toy_package.study", recipe="paper", replicates=3)
+    plan = make_plan(selection, settings.locations)
     runner._given_cluster = lambda _: runner.nullcontext()
     outcome = runner.run_plan(plan, settings, Console(file=io.StringIO()))
     seen = [json.loads(path.read_text()) for path in (folder / "toy" / "seen").iterdir()]
