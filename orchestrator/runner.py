@@ -247,8 +247,6 @@ def _ray_environment(settings: Settings) -> None:
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        # Else the agents of a driver that was killed stay for a minute, in the next one's way.
-        "RAY_enable_pipe_based_agent_to_parent_health_check": "1",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
         # The ledger is the state; Tune's own snapshots would only cost time.
