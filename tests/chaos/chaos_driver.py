@@ -54,6 +54,7 @@ class Arena:
     sessions: int = 0
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     at_end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _killed: set[str] = field(default_factory=set)
     _known: list[Event] = field(default_factory=list)
     _known_size: int = 0
 
@@ -86,9 +87,7 @@ class Arena:
             copy_ready_store(store)
         selection = self.selection if verb == "run" else ()
         command = [sys.executable, "-m", "orchestrator.cli", verb, STUDY, *self.options, *selection]
-        self.driver = self._spawn(
-            [*command, "--storage", str(self.storage)], f"{self._mark}-{self.sessions}"
-        )
+        self.driver = self._spawn([*command, "--storage", str(self.storage)], self._session)
 
     def help(self, command: list[str]) -> subprocess.Popen[bytes]:
         """Start something that the drivers use."""
@@ -105,6 +104,10 @@ class Arena:
     @property
     def _mark(self) -> str:
         return f"CHAOS_RUN={self.folder.name}"
+
+    @property
+    def _session(self) -> str:
+        return f"{self._mark}-{self.sessions}"
 
     def _spawn(self, command: list[str], mark: str) -> subprocess.Popen[bytes]:
         for name in ("home", "faults"):
@@ -147,6 +150,7 @@ class Arena:
         self.driver.kill()
         self.driver.wait(timeout=LIMIT_S)
         self.faults += 1
+        self._killed.add(self._session)
         pids = self._pids(0)
         self.until(lambda: not pids & set(self.processes()), "trials to follow their driver")
 
@@ -211,10 +215,16 @@ class Arena:
     def processes(self) -> list[int]:
         """Return the live processes that drivers have started: Ray's and trials, not the drivers.
 
-        Without those of helpers, which are there for as long as they are wanted.
+        Without those of helpers, which are there for as long as they are wanted, and without the
+        agents of Ray whose driver was killed, which take a minute to give up.
         """
         drivers = {self.driver.pid} if self.driver is not None else set()
-        return [pid for pid, mark in self._marked() if "helper" not in mark and pid not in drivers]
+        found = [(pid, mark) for pid, mark in self._marked() if "helper" not in mark]
+        return [
+            pid
+            for pid, mark in found
+            if pid not in drivers and not (mark in self._killed and _is_agent(pid))
+        ]
 
     def _marked(self) -> list[tuple[int, str]]:
         own = self._mark.encode()
@@ -236,3 +246,9 @@ class Arena:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.at_end.close()
+
+
+def _is_agent(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"Agent" in (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    return False
