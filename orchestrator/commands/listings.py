@@ -48,7 +48,6 @@ def _studies(module: str) -> list[Row]:
                 "study": name,
                 "title": study.title,
                 "experiments": len(study.experiments),
-                "cells": len(study.cells()),
             }
         )
     return rows

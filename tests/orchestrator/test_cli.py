@@ -330,7 +330,7 @@ def test_a_module_of_ones_own_is_listed_instead(
     assert (eyes["data set"], eyes["here"]) == ("listed_cards.eyes", False)
     assert (net["backbone"], net["for"]) == ("listed_cards.net", "pictures")
     (toy,) = json.loads(xenograft("ls", "studies", TOY, "--json").out)
-    assert (toy["study"], toy["cells"]) == (TOY, 6)
+    assert (toy["study"], toy["experiments"]) == (TOY, 2)
 
 
 @pytest.mark.parametrize("verb", VERBS)
