@@ -43,7 +43,7 @@ _CONNECT_S = 45.0
 """How long a cluster may take to accept a driver; a loaded one needs several seconds."""
 
 _DRAIN_S = 60.0
-"""How long the end of a run waits for the tracking store to take what it has not."""
+"""How long the end of a run waits for a tracking store that takes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
