@@ -30,12 +30,15 @@ def main() -> None:
     """Run the command line."""
     # Modules and plans are many objects that stay: to search them for garbage after every 700 new
     # ones takes a tenth of a start.
+    thresholds = gc.get_threshold()
     gc.set_threshold(50_000)
     try:
         app()
     except XenograftError as error:
         print_error(str(error))
         sys.exit(2)
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 if __name__ == "__main__":

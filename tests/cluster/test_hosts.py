@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 
 from cluster.launchers.hosts import HostsLauncher
 from cluster.shell import LaunchError
 from cluster.spec import ClusterSpec, Hosts
 
 STUDY = "toy_package.study"
+AGENT_PORT = 52365
+"""That `ray start` takes for the agent that takes jobs, unless told otherwise."""
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 
@@ -57,7 +58,7 @@ def ports_of_another_ray_taken() -> Iterator[None]:
     with socket.socket() as agent:
         agent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):  # one is there already
-            agent.bind(("0.0.0.0", DEFAULT_DASHBOARD_AGENT_LISTEN_PORT))
+            agent.bind(("0.0.0.0", AGENT_PORT))
             agent.listen()
         yield
 

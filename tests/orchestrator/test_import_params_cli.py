@@ -156,7 +156,7 @@ def test_a_selection_survives_its_file(tmp_path: Path) -> None:
     [
         ("{", "s.json: is not JSON"),
         ("[]", "s.json: must be a JSON object"),
-        ({"only": {}}, "missing .*'study'"),
+        ({"only": {}}, "s.json: Selection needs study"),
         ({"study": TOY, "onyl": {}}, "no key 'onyl'. Did you mean 'only'"),
         ({"study": TOY, "only": ["a"]}, "Selection.only: "),
         ({"study": TOY, "recipe": "best"}, "Selection.recipe: "),

@@ -17,6 +17,7 @@ from trainables.config import BackboneRef, DataRef, canonical
 from trainables.context import Locations
 from trainables.engine import loop
 from trainables.engine.config import OptimizerConfig
+from trainables.models import segmenter_twin_recipe
 
 CLASSIFY = classify.Config(
     backbone=BackboneRef(card="deit_t_twin"),
@@ -35,6 +36,16 @@ SEGMENT = segment.Config(
     precision="fp32",
 )
 WHOLE = dataclasses.replace(CLASSIFY, backbone=BackboneRef(card="resnet18_twin"))
+
+
+@pytest.fixture(autouse=True)
+def untaught_segmenter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a segmenter knows does not matter here, and to teach it takes half a minute."""
+    moment = segmenter_twin_recipe.Lesson(steps=2, lr=1e-3, batch_size=5)
+    lessons = segmenter_twin_recipe.Curriculum(
+        pictures=40, words=moment, places=moment, matching=moment, masks=moment
+    )
+    monkeypatch.setattr(segmenter_twin_recipe, "CURRICULUM", lessons)
 
 
 def _messages(config: Any, folder: Path, locations: Locations, micro_batches: int) -> list[Message]:

@@ -52,7 +52,7 @@ def context(locations: Locations, tmp_path: Path) -> Context:
 def test_every_way_to_see_pictures_takes_those_of_the_file(context: Context) -> None:
     assert published_norm(WHY, context.locations) == (MEAN, STD)
     tower = open_tower(probe.Config(backbone=WHY, data=DATA), context)
-    trained = supervised._transform(classify.Config(backbone=WHY, data=DATA), None, context)
+    trained = supervised.picture_transform(classify.Config(backbone=WHY, data=DATA), None, context)
     aligned = _transform(align.Config(backbone=WHY, data=DataRef(name="isic_findings")), context)
     for transform in (tower.transform, trained, aligned):
         assert (transform.mean, transform.std) == (MEAN, STD)
