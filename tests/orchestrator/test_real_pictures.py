@@ -33,7 +33,7 @@ def test_imagenet_weights_beat_random_ones_on_fashion_mnist(tmp_path: Path) -> N
         only={"target": ("fashion",), "method": ("linear_probe",)},
         search_trials=2,
         replicates=2,
-        overrides={"data.limit": "120"},
+        overrides={"data.limit": "200"},
     )
     plan = make_plan(selection, settings.locations)
     assert {d["kind"] for cell in plan.cells for d in cell.data} == {"real"}
@@ -47,6 +47,6 @@ def test_imagenet_weights_beat_random_ones_on_fashion_mnist(tmp_path: Path) -> N
         cell = results.at("transfer", levels)
         assert cell is not None
         accuracy[weights] = sum(cell.values("test/accuracy")) / 2
-    # Ten classes. Measured with 200 pictures: 0.74 against 0.60.
+    # Ten classes. Measured: 0.74 against 0.60 to 0.66.
     assert accuracy["imagenet"] > accuracy["random"] > 0.2
     assert accuracy["imagenet"] > 0.5
