@@ -8,7 +8,7 @@ architecture, number format and memory layout; pictures have the network's size,
 On a CPU: one thread, CPU seconds. On a GPU: wall time. The sides take turns; the least time of each
 counts. The bound is timm's loop itself.
 
-Run: python benchmarks/extraction.py [--device cuda] [--card resnet18 deit_t] [--batch 32]
+Run: python benchmarks/extraction.py [--device cuda] [--card resnet50 deit_s] [--batch 8]
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ def timm_loop(card: str, given: Any, precision: Precision) -> Side:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--card", nargs="+", default=["resnet18", "deit_t"])
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--side", type=int, default=96)
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--card", nargs="+", default=["resnet50", "deit_s"])
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=4)
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -104,7 +104,7 @@ def test_a_file_that_is_no_picture_is_named_before_any_work(model: Path) -> None
     Path("notes.png").write_text("no picture")
     with pytest.raises(DatasetError, match=r"notes\.png: cannot be read as a picture"):
         run(str(model), "full.png", "notes.png")
-    with pytest.raises(DatasetError, match=r"absent\.png"):
+    with pytest.raises(DatasetError, match=r"absent\.png: there is no such file"):
         run(str(model), "absent.png")
     with pytest.raises(DatasetError, match=r"'\.doc' are not supported"):
         run(str(model), "letter.doc")

@@ -133,6 +133,8 @@ def read_image(path: Path, channels: int = 3, *, mend: bool = False) -> torch.Te
         else:
             image_chw = _decode_with_pillow(path, channels)
     except (OSError, RuntimeError, SyntaxError) as error:
+        if not path.exists():
+            raise DatasetError(f"{path}: there is no such file") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path}: cannot be read as a picture ({reason})") from error
     if image_chw.dtype != torch.uint8:
