@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -12,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import report_cells as made
-from fake_events import T0, cell, new_store, place, session, trial, write
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from orchestrator.events import CellEndEvent
-from orchestrator.report import Findings, build, build_report, load_study_results
+from orchestrator.report import Findings, build, build_report
 from orchestrator.report.curve_panels import draw_curves
 from orchestrator.report.facets import Facet, pages, sharing
 from orchestrator.report.factor_curves import factor_panels
@@ -35,8 +30,6 @@ from orchestrator.report.panel_grid import compact
 from orchestrator.report.results import CellResult, StudyResults
 from orchestrator.report.study_figures import ReportFigure, study_figures
 from orchestrator.report.tables import build_tables
-from orchestrator.tracking.shipper import Shipper
-from orchestrator.tracking.store import connect
 from search_spaces.derived import Derived, Values
 from search_spaces.figures import FactorCurves, GainScatter, HeatMaps, LayerCurves
 from search_spaces.study import Experiment, Factor, Study
@@ -428,50 +421,3 @@ def test_the_digest_of_a_figure_is_of_all_that_it_shows() -> None:
             )
             digests.add(figure.digest)
     assert len(digests) == 4
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
-    """A study of one cell and one replicate whose JSON artifact is in a tracking store."""
-    folder = tmp_path_factory.mktemp("stored")
-    (folder / "made" / "artifacts").mkdir(parents=True)
-    (folder / "made" / "artifacts" / "sim.json").write_text(json.dumps(artifact([[1.0]])))
-    table = pa.table({"id": ["a", "b"], "score": [0.5, 1.0]})
-    pq.write_table(table, folder / "made" / "artifacts" / "cases.parquet")
-    events = [session(study="made"), cell("c", [place("sim", {"model": "vit"})])]
-    events += trial("c", 0, phase="replicate", t=T0 + 10, artifacts="artifacts")
-    events.append(
-        CellEndEvent(t=T0 + 99, cell="c", state="complete", replicates=["c-replicate-0"], chosen={})
-    )
-    uri = new_store(folder)
-    path = write(folder / "made" / "ledger.jsonl", events)
-    shipper = Shipper(
-        ledger_path=path, tracking_uri=uri, study="made", state_path=folder / "state.json"
-    )
-    while shipper.ship():
-        pass
-    results = load_study_results(uri, "made")
-    # Tracking refuses damaged files, so it came there otherwise.
-    for name in ("torn.json", "torn.parquet"):
-        connect(uri).log_text(results.cells[0].replicates[0].run_id, "{", name)
-    return results
-
-
-def test_artifacts_come_from_the_store(stored: StudyResults) -> None:
-    run = stored.cells[0].replicates[0].run_id
-    assert stored.read_json(run, "sim.json") == artifact([[1.0]])
-    assert stored.read_json(run, "none.json") is None
-
-
-def test_an_artifact_that_is_not_json_is_named(stored: StudyResults) -> None:
-    run = stored.cells[0].replicates[0].run_id
-    with pytest.raises(TrackingError, match=rf"torn\.json of run {run}"):
-        stored.read_json(run, "torn.json")
-
-
-def test_tables_come_from_the_store(stored: StudyResults) -> None:
-    run = stored.cells[0].replicates[0].run_id
-    assert stored.read_table(run, "cases.parquet")["score"].to_pylist() == [0.5, 1.0]
-    assert stored.read_table(run, "none.parquet") is None
-    with pytest.raises(TrackingError, match=rf"torn\.parquet of run {run}"):
-        stored.read_table(run, "torn.parquet")
