@@ -24,6 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from orchestrator.equal_shares import require_equal_shares
 from orchestrator.events import GOES_ON, EndEvent, Event
 from orchestrator.ledger import Ledger
 from orchestrator.messages import unpack_gpus
@@ -70,9 +71,10 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
         PlanError: the plan has problems.
         StorageError: the storage cannot be written, or another driver runs this study.
         TrackingError: the tracking URI cannot be used.
-        ResourceError: a trial can never be placed.
+        ResourceError: a trial can never be placed, or its workers cannot share a batch.
     """
     plan.require_runnable()
+    require_equal_shares(plan, settings.workers_per_trial)
     check_uri(settings.tracking_uri)
     folder = settings.study_folder(plan.study.name)
     _ray_environment(settings)

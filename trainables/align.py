@@ -49,6 +49,7 @@ class Config:
 
     trainable: ClassVar[str] = "align"
     version: ClassVar[int] = 1
+    shared_equally: ClassVar[tuple[str, ...]] = ("batch_size",)
 
     backbone: BackboneRef
     data: DataRef

@@ -59,6 +59,7 @@ class Config:
 
     trainable: ClassVar[str] = "generalise"
     version: ClassVar[int] = 1
+    shared_equally: ClassVar[tuple[str, ...]] = ("batch_size",)
 
     method: MethodConfig
     data: DataRef
