@@ -16,7 +16,7 @@ from trainables.engine.config import (
     Precision,
     ScheduleConfig,
 )
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.models.cards import get_backbone_card
 from trainables.models.clip_pairs import has_clip_text
 
@@ -93,8 +93,7 @@ class Config:
             raise ConfigError(f"optimizer.name must be adamw, got '{self.optimizer.name}'")
         if min(self.val_batch_size, self.val_pairs) < 2:
             raise ConfigError("val_batch_size and val_pairs must be >= 2: one pair has no negative")
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(1, image_size_px=self.image_size_px)
         if self.std is not None and min(self.std) <= 0:
             raise ConfigError(f"std must be > 0, got {self.std}")
         self.fit_config(steps_per_epoch=1)

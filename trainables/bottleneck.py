@@ -12,7 +12,7 @@ from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.sets.knobo_knowledge import prior_files, subject_of
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.head_training import HeadTraining
 from trainables.knowledge import Knowledge
 from trainables.models.card import RANDOM
@@ -80,10 +80,9 @@ class Config:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
         check_resize(self.resize)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
-        if self.concepts < 1:
-            raise ConfigError(f"concepts must be >= 1, got {self.concepts}")
+        check_at_least(
+            1, image_size_px=self.image_size_px, concepts=self.concepts, columns=self.columns
+        )
         for name, known in {
             "choice": ("top", "random"),
             "scores": ("grounding", "text"),
@@ -108,11 +107,7 @@ class Config:
             raise ConfigError("text is of scores=text: grounding functions read no words")
 
     def _check_residual(self) -> None:
-        for name in ("prior_weight", "residual_l2"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} must be >= 0, got {getattr(self, name)}")
-        if self.columns is not None and self.columns < 1:
-            raise ConfigError(f"columns must be >= 1, got {self.columns}")
+        check_at_least(0, prior_weight=self.prior_weight, residual_l2=self.residual_l2)
         if self.residual == "none":
             if self.residual_l2 or self.columns is not None:
                 raise ConfigError("residual_l2 and columns are of a residual: set residual")

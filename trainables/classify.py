@@ -17,7 +17,7 @@ from trainables.engine.config import (
     Selection,
 )
 from trainables.engine.inputs import Channels, Normalisation, check_channels, check_resize
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.models.depth import check_depth
 from trainables.models.head_config import HeadConfig
 from trainables.shift import check_shift
@@ -95,8 +95,7 @@ class Config:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
         check_resize(self.resize)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(1, image_size_px=self.image_size_px)
         if self.normalisation not in ("backbone", "dataset"):
             raise ConfigError(
                 f"normalisation must be backbone or dataset, got '{self.normalisation}'"

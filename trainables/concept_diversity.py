@@ -9,7 +9,7 @@ from trainables.config import BackboneRef
 from trainables.context import Context
 from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.sets.knobo_knowledge import concept_files
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.knowledge import SOURCES, SUBJECTS, Source, Subject
 
 
@@ -40,8 +40,7 @@ class Config:
         for name, known in {"subject": SUBJECTS, "source": SOURCES}.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
-        if self.concepts < 2:
-            raise ConfigError(f"concepts must be >= 2, got {self.concepts}")
+        check_at_least(2, concepts=self.concepts)
 
     def knowledge_files(self) -> tuple[KnowledgeFile, ...]:
         """Return the list of concepts."""

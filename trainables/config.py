@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
-from trainables.errors import ConfigError, did_you_mean
+from trainables.errors import ConfigError, check_at_least, did_you_mean
 
 
 class Config(Protocol):
@@ -45,8 +45,7 @@ class DataRef:
     limit: int = 0
 
     def __post_init__(self) -> None:
-        if self.limit < 0:
-            raise ConfigError(f"limit must be >= 0, got {self.limit}")
+        check_at_least(0, limit=self.limit)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
-from trainables.errors import ConfigError
+from trainables.errors import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +30,7 @@ class Config:
     image_size_px: int | None = None
 
     def __post_init__(self) -> None:
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(1, image_size_px=self.image_size_px)
 
 
 def run(config: Config, context: Context) -> dict[str, float]:

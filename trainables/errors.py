@@ -42,6 +42,20 @@ class SealedTestError(XenograftError):
     """A search trial tried to read the test split."""
 
 
+def check_at_least(least: float, of: str = "", /, **values: float | None) -> None:
+    """Make sure that none of the named values is below a bound; None stands for no value.
+
+    Args:
+        of: the key, with its dot, of the config that the values are part of.
+
+    Raises:
+        ConfigError: one is, or is not a number.
+    """
+    for name, value in values.items():
+        if value is not None and not value >= least:  # written so that NaN does not pass
+            raise ConfigError(f"{of}{name} must be >= {least:g}, got {value}")
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return ' Did you mean ...?' for the closest options, else the list of what exists."""
     known = sorted(options)

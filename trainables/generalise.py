@@ -13,7 +13,7 @@ from trainables.context import Context
 from trainables.data.augmentation import Augmentation
 from trainables.data.cards import DATA_CARDS
 from trainables.engine.config import OptimizerConfig, Precision
-from trainables.errors import ConfigError, did_you_mean
+from trainables.errors import ConfigError, check_at_least, did_you_mean
 from trainables.generalisation.config import MethodConfig
 
 AUGMENTATION = Augmentation(
@@ -88,12 +88,14 @@ class Config:
         if not 0 < self.holdout_fraction < 1:
             raise ConfigError(f"holdout_fraction must be in (0, 1), got {self.holdout_fraction}")
         # Two pictures: of one there is no covariance, and it has no two halves.
-        least = {"steps": 1, "checkpoint_every": 1, "batch_size": 2, "clip_norm": 0}
-        if self.image_size_px is not None:
-            least["image_size_px"] = 1
-        for name, bound in least.items():
-            if not getattr(self, name) >= bound:
-                raise ConfigError(f"{name} must be >= {bound}, got {getattr(self, name)}")
+        check_at_least(2, batch_size=self.batch_size)
+        check_at_least(
+            1,
+            steps=self.steps,
+            checkpoint_every=self.checkpoint_every,
+            image_size_px=self.image_size_px,
+        )
+        check_at_least(0, clip_norm=self.clip_norm)
         if not self.selection_metric.startswith("val/"):
             raise ConfigError(
                 f"selection_metric must be a 'val/' metric, got '{self.selection_metric}'"

@@ -11,7 +11,7 @@ from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.sets.knobo_knowledge import annotation_files, subject_of
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.knowledge import Knowledge, check_examples
 
 
@@ -54,8 +54,7 @@ class Config:
     def __post_init__(self) -> None:
         check_channels(self.channels)
         check_resize(self.resize)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(1, image_size_px=self.image_size_px)
         check_examples(self.max_examples, self.train_examples, self.least_held_out)
         if not self.inverse_l2 > 0:
             raise ConfigError(f"inverse_l2 must be > 0, got {self.inverse_l2}")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
 from trainables.engine.inputs import Channels, check_channels
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.shift import check_shift
 
 
@@ -39,10 +39,7 @@ class Config:
     def __post_init__(self) -> None:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
-        if self.k < 1:
-            raise ConfigError(f"k must be >= 1, got {self.k}")
+        check_at_least(1, image_size_px=self.image_size_px, k=self.k)
         if self.temperature is not None and not self.temperature > 0:
             raise ConfigError(f"temperature must be > 0, got {self.temperature}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 Source = Literal["PubMed", "StatPearls", "Textbooks", "Wikipedia", "prompt"]
 """Where the questions of a bottleneck come from; the last one is a language model alone."""
@@ -46,8 +46,7 @@ class Knowledge:
         for name, known in {"source": SOURCES, "annotator": ANNOTATORS}.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
-        if self.reports is not None and self.reports < 2:
-            raise ConfigError(f"reports must be >= 2, got {self.reports}")
+        check_at_least(2, reports=self.reports)
 
 
 def check_examples(max_examples: int, train_examples: int, least_held_out: int) -> None:
@@ -70,5 +69,4 @@ def check_examples(max_examples: int, train_examples: int, least_held_out: int) 
             f"max_examples must be >= {least} with least_held_out={least_held_out}, or no concept "
             f"has enough, got {max_examples}"
         )
-    if train_examples < 2:
-        raise ConfigError(f"train_examples must be >= 2, got {train_examples}")
+    check_at_least(2, train_examples=train_examples)

@@ -11,7 +11,7 @@ from trainables.data.class_phrases import phrase_files
 from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
-from trainables.errors import ConfigError
+from trainables.errors import check_at_least
 from trainables.head_training import HeadTraining
 from trainables.models.text_pairs import check_text_pair
 from trainables.shift import check_shift
@@ -59,13 +59,10 @@ class Config:
         check_channels(self.channels)
         check_resize(self.resize)
         check_text_pair(self.backbone, self.text)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
-        if self.per_class < 1:
-            raise ConfigError(f"per_class must be >= 1, got {self.per_class}")
-        for name in ("information_weight", "coverage_weight"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} must be >= 0, got {getattr(self, name)}")
+        check_at_least(1, image_size_px=self.image_size_px, per_class=self.per_class)
+        check_at_least(
+            0, information_weight=self.information_weight, coverage_weight=self.coverage_weight
+        )
 
     def knowledge_files(self) -> tuple[KnowledgeFile, ...]:
         """Return the file of the phrases; none of a twin's."""

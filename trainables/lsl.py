@@ -10,7 +10,7 @@ from trainables.context import Context
 from trainables.data.knowledge_files import KnowledgeFile
 from trainables.data.sets.knobo_knowledge import annotation_files, subject_of
 from trainables.engine.config import FitConfig, OptimizerConfig, Precision, ScheduleConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.knowledge import Knowledge, check_examples
 from trainables.models.cards import get_backbone_card
 from trainables.models.clip_pairs import has_clip_text
@@ -63,8 +63,7 @@ class Config:
         if self.optimizer.name != "adam":
             raise ConfigError(f"optimizer.name must be adam, got '{self.optimizer.name}'")
         check_examples(self.max_examples, self.train_examples, self.least_held_out)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(1, image_size_px=self.image_size_px)
         self.fit_config()
 
     def knowledge_files(self) -> tuple[KnowledgeFile, ...]:

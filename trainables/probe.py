@@ -9,7 +9,7 @@ from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.head_training import HeadTraining
 from trainables.regularisation_path import RegularisationPath
 from trainables.shift import check_shift
@@ -71,16 +71,12 @@ class Config:
         check_shift(self.data, self.shift_domains)
         check_channels(self.channels)
         check_resize(self.resize)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(
+            1, image_size_px=self.image_size_px, max_iter=self.max_iter, columns=self.columns
+        )
+        check_at_least(0, shots=self.shots)
         if not self.inverse_l2 > 0:
             raise ConfigError(f"inverse_l2 must be > 0, got {self.inverse_l2}")
-        if self.max_iter < 1:
-            raise ConfigError(f"max_iter must be >= 1, got {self.max_iter}")
-        if self.shots < 0:
-            raise ConfigError(f"shots must be >= 0, got {self.shots}")
-        if self.columns is not None and self.columns < 1:
-            raise ConfigError(f"columns must be >= 1, got {self.columns}")
         self._check_fit()
 
     def _check_fit(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +27,7 @@ class RegularisationPath:
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high < float("inf"):
             raise ConfigError(f"path: low must be > 0 and below high, got {self.low}, {self.high}")
-        if self.points < 2:
-            raise ConfigError(f"path.points must be >= 2, got {self.points}")
+        check_at_least(2, "path.", points=self.points)
         if not self.metric.startswith("val/"):
             raise ConfigError(f"path.metric must be a 'val/' metric, got '{self.metric}'")
 

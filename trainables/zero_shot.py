@@ -10,7 +10,7 @@ from trainables.config import BackboneRef, DataRef
 from trainables.context import Context
 from trainables.data.transforms import Resize
 from trainables.engine.inputs import Channels, check_channels, check_resize
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.models.text_pairs import check_text_pair
 from trainables.shift import check_shift
 
@@ -57,8 +57,7 @@ class Config:
         check_channels(self.channels)
         check_resize(self.resize)
         check_text_pair(self.backbone, self.text)
-        if self.image_size_px is not None and self.image_size_px < 1:
-            raise ConfigError(f"image_size_px must be >= 1, got {self.image_size_px}")
+        check_at_least(1, image_size_px=self.image_size_px)
         if self.rule not in ("mean_similarity", "mean_embedding", "max_similarity"):
             raise ConfigError(
                 f"rule must be mean_similarity, mean_embedding or max_similarity, got '{self.rule}'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal, Protocol
 
 from trainables.config import DataRef
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 LEAST_PICTURES = 4
 """That CKA is defined for: with three every centred Gram matrix vanishes."""
@@ -42,8 +42,7 @@ def check_analysis(config: AnalysisConfig) -> None:
     Raises:
         ConfigError: they do not.
     """
-    if config.batch_size < 1:
-        raise ConfigError(f"batch_size must be >= 1, got {config.batch_size}")
+    check_at_least(1, batch_size=config.batch_size)
     if not config.selection_metric.startswith(_VALIDATION):
         raise ConfigError(
             f"selection_metric must be a '{_VALIDATION}' metric, got '{config.selection_metric}'"
@@ -69,8 +68,7 @@ def check_vote(k: int, temperature: float) -> None:
     Raises:
         ConfigError: they cannot.
     """
-    if k < 1:
-        raise ConfigError(f"k must be >= 1, got {k}")
+    check_at_least(1, k=k)
     if not temperature > 0:
         raise ConfigError(f"temperature must be > 0, got {temperature}")
 

@@ -12,7 +12,7 @@ from trainables.data.distortions import (
     Rotation,
     Solarise,
 )
-from trainables.errors import ConfigError, did_you_mean
+from trainables.errors import ConfigError, check_at_least, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +62,7 @@ class Augmentation:
                 )
         if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1]:
             raise ConfigError(f"augment.crop_scale must rise from above 0, got {self.crop_scale}")
-        if self.crop_padding_px is not None and self.crop_padding_px < 0:
-            raise ConfigError(f"augment.crop_padding_px must be >= 0, got {self.crop_padding_px}")
+        check_at_least(0, "augment.", crop_padding_px=self.crop_padding_px)
 
     @classmethod
     def preset(cls, name: str) -> Augmentation:

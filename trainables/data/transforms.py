@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainables.data.augmentation import Augmentation
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 if TYPE_CHECKING:
     import torch
@@ -135,8 +135,7 @@ def _changes(augmentation: Augmentation) -> list[Any]:
 
 
 def _check(size_px: int, std: tuple[float, ...], crop_fraction: float) -> None:
-    if size_px < 1:
-        raise ConfigError(f"size_px must be >= 1, got {size_px}")
+    check_at_least(1, size_px=size_px)
     if min(std) <= 0:
         raise ConfigError(f"std must be > 0, got {std}")
     if not 0 < crop_fraction <= 1:

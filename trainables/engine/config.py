@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainables.engine.schedule_config import ScheduleConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Selection = Literal["first_best", "paper", "lowest"]
@@ -49,9 +49,7 @@ class OptimizerConfig:
             raise ConfigError(f"optimizer.lr must be > 0, got {self.lr}")
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"optimizer.momentum must be in [0, 1), got {self.momentum}")
-        for name in ("weight_decay", "lars_trust"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"optimizer.{name} must be >= 0, got {getattr(self, name)}")
+        check_at_least(0, "optimizer.", weight_decay=self.weight_decay, lars_trust=self.lars_trust)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,11 +82,8 @@ class EarlyStopping:
     min_epochs: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("patience", "min_epochs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"early_stopping.{name} must be >= 1, got {getattr(self, name)}")
-        if not self.min_delta >= 0:
-            raise ConfigError(f"early_stopping.min_delta must be >= 0, got {self.min_delta}")
+        check_at_least(1, "early_stopping.", patience=self.patience, min_epochs=self.min_epochs)
+        check_at_least(0, "early_stopping.", min_delta=self.min_delta)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,14 +122,11 @@ class FitConfig:
     decay_all: bool = False
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ConfigError(f"epochs must be >= 1, got {self.epochs}")
-        if self.batch_size < 2:
-            raise ConfigError(f"batch_size must be >= 2, got {self.batch_size}")
+        check_at_least(1, epochs=self.epochs)
+        check_at_least(2, batch_size=self.batch_size)
         if self.precision not in ("fp32", "bf16", "fp16"):
             raise ConfigError(f"precision must be fp32, bf16 or fp16, got '{self.precision}'")
-        if self.clip_norm < 0:
-            raise ConfigError(f"clip_norm must be >= 0, got {self.clip_norm}")
+        check_at_least(0, clip_norm=self.clip_norm)
         if not 0 < self.val_every <= 1:
             raise ConfigError(f"val_every must be in (0, 1] epochs, got {self.val_every}")
         if self.selection not in ("first_best", "paper", "lowest"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 ScheduleName = Literal["constant", "cosine", "plateau", "epoch_plateau", "multi_step", "one_cycle"]
 
@@ -55,9 +55,15 @@ class ScheduleConfig:
             raise ConfigError(
                 f"schedule.plateau_on must be selection_metric or loss, got '{self.plateau_on}'"
             )
-        for name in ("warmup_steps", "warmup_epochs", "min_lr", "patience", "stop_below_lr"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"schedule.{name} must be >= 0, got {getattr(self, name)}")
+        check_at_least(
+            0,
+            "schedule.",
+            warmup_steps=self.warmup_steps,
+            warmup_epochs=self.warmup_epochs,
+            min_lr=self.min_lr,
+            patience=self.patience,
+            stop_below_lr=self.stop_below_lr,
+        )
         if not 0 < self.factor < 1:
             raise ConfigError(f"schedule.factor must be in (0, 1), got {self.factor}")
         self._check_together()

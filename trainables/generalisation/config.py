@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainables.config import BackboneRef
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.generalisation.create import check_method
 from trainables.generalisation.text_config import PromptConfig, TextConfig, check_texts
 
@@ -40,8 +40,7 @@ class LossConfig:
             )
         if any(not (weight >= 0 and math.isfinite(weight)) for weight in self.class_weights):
             raise ConfigError(f"loss.class_weights must be >= 0, got {self.class_weights}")
-        if not self.focal_gamma >= 0:
-            raise ConfigError(f"loss.focal_gamma must be >= 0, got {self.focal_gamma}")
+        check_at_least(0, "loss.", focal_gamma=self.focal_gamma)
         if not self.smoothing_sd > 0:
             raise ConfigError(f"loss.smoothing_sd must be > 0, got {self.smoothing_sd}")
 
@@ -66,9 +65,14 @@ class InvarianceConfig:
     matching_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("irm_weight", "vrex_weight", "anneal_steps", "matching_weight"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"invariance.{name} must be >= 0, got {getattr(self, name)}")
+        check_at_least(
+            0,
+            "invariance.",
+            irm_weight=self.irm_weight,
+            vrex_weight=self.vrex_weight,
+            anneal_steps=self.anneal_steps,
+            matching_weight=self.matching_weight,
+        )
         for name in ("group_dro_eta", "mixup_alpha"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"invariance.{name} must be > 0, got {getattr(self, name)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainables.config import BackboneRef
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 from trainables.models.cards import BACKBONE_CARDS
 from trainables.models.clip_pairs import has_clip_text, has_projection
 from trainables.models.text_cards import TEXT_CARDS
@@ -76,8 +76,7 @@ class PromptConfig:
     bert_order: Literal["after_cls", "before_cls"] = "after_cls"
 
     def __post_init__(self) -> None:
-        if self.tokens < 1:
-            raise ConfigError(f"prompt.tokens must be >= 1, got {self.tokens}")
+        check_at_least(1, "prompt.", tokens=self.tokens)
         for name, known in {
             "layers": (1, 3),
             "placement": ("appended", "before_end"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, check_at_least
 
 LossName = Literal["dice_ce", "dice_ce_logits", "dice_bce", "tuned_dice"]
 EmptyRule = Literal["skip", "nan"]
@@ -87,10 +87,7 @@ def check_evaluation(
         raise ConfigError(f"threshold must be in [0, 1), got {threshold}")
     if mask_mode not in get_args(MaskMode):
         raise ConfigError(f"mask_mode must be one of {get_args(MaskMode)}, got '{mask_mode}'")
-    if image_size_px is not None and image_size_px < 1:
-        raise ConfigError(f"image_size_px must be >= 1, got {image_size_px}")
-    if batch_size < 1:
-        raise ConfigError(f"batch_size must be >= 1, got {batch_size}")
+    check_at_least(1, image_size_px=image_size_px, batch_size=batch_size)
 
 
 def background_of(channels: Mapping[str, tuple[str, ...]]) -> int | None:
