@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import random
@@ -69,6 +70,54 @@ def test_groups_that_are_accepted_all_fit_in_any_order_of_placing(seed: int) -> 
         return
     for order in _drivers(nodes, rng):
         assert _placed(settings, nodes, slots, order) == slots
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_more_groups_fit_than_are_accepted(seed: int) -> None:
+    rng = random.Random(seed)
+    settings, nodes = _random_settings(rng), _random_nodes(rng)[:5]
+    fit = itertools.takewhile(
+        lambda groups: (
+            _fewest_places(settings, nodes, groups) >= groups * settings.workers_per_trial
+        ),
+        itertools.count(1),
+    )
+    assert _accepted(settings, nodes) == max(fit, default=0)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_single_workers_are_placed_until_no_node_takes_one(seed: int) -> None:
+    rng = random.Random(seed)
+    settings = dataclasses.replace(_random_settings(rng), workers_per_trial=1)
+    nodes = _random_nodes(rng)
+    assert _accepted(settings, nodes) == sum(_places(settings, node, drivers=0) for node in nodes)
+
+
+def _accepted(settings: Settings, nodes: list[dict[str, float]]) -> int:
+    try:
+        return trial_slots(settings, nodes)
+    except ResourceError:
+        return 0
+
+
+def _fewest_places(settings: Settings, nodes: list[dict[str, float]], drivers: int) -> float:
+    """Return how many ranks find a place at the least, over all ways to share out the drivers."""
+    fewest: list[float] = [0.0] + [math.inf] * drivers
+    for node in nodes:
+        most = min(drivers, round(node["CPU"] * 100))
+        left = [_places(settings, node, taken) for taken in range(most + 1)]
+        fewest = [
+            min(fewest[n - taken] + left[taken] for taken in range(min(n, most) + 1))
+            for n in range(drivers + 1)
+        ]
+    return fewest[drivers] if math.isfinite(fewest[drivers]) else 0.0
+
+
+def _places(settings: Settings, node: dict[str, float], drivers: int) -> int:
+    cpus, gpus = [round(node["CPU"] * 10_000) - 100 * drivers], [[10_000] * int(node["GPU"])]
+    return len(
+        list(itertools.takewhile(lambda _: _take(settings, cpus, gpus, 0), itertools.count()))
+    )
 
 
 def _random_settings(rng: random.Random) -> Settings:
