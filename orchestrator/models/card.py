@@ -9,6 +9,7 @@ from orchestrator.tracking.history import Replicate
 
 _KINDS = {
     "classifier": "classifies pictures",
+    "generaliser": "classifies pictures, also those of domains it was not trained on",
     "segmenter": "outlines structures in pictures",
     "bottleneck": "classifies pictures by concepts it names",
     "clip": "compares pictures with texts",

@@ -68,7 +68,7 @@ def _signature(inputs: Mapping[str, Any], kind: str) -> Any:
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     image = Schema([ColSpec("binary", IMAGE)])
-    if kind in ("classifier", "bottleneck"):
+    if kind in ("classifier", "generaliser", "bottleneck"):
         outputs = [ColSpec("double", name) for name in inputs["classes"]]
         return ModelSignature(inputs=image, outputs=Schema(outputs))
     outputs = [ColSpec("long", "picture"), ColSpec("string", "name"), ColSpec("double", "value")]

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from orchestrator.models.flavour import write_flavour
-from trainables import align, segment
+from trainables import align, generalise, segment
 from trainables.alignment.openclip_folder import save_aligned
 from trainables.alignment.pair_model import create_pair_model
 from trainables.alignment.similarity import similarities
 from trainables.config import BackboneRef, DataRef
-from trainables.context import Locations
+from trainables.context import Context, Locations
+from trainables.data.open import load_split
 from trainables.data.transforms import EvalTransform
+from trainables.generalisation.config import MethodConfig
 from trainables.predictors.inputs import model_inputs
 from trainables.predictors.kinds import Kind
 from trainables.predictors.predictor import load_predictor
@@ -75,6 +79,34 @@ def test_tuned_towers_answer_with_a_row_per_picture_and_text(
     assert found["name"].tolist() == TEXTS * 2
     (expected,) = similarities(folder, [picture], TEXTS).tolist()
     assert found["value"].tolist() == pytest.approx(expected * 2, abs=1e-6)
+
+
+def test_a_method_of_domain_generalisation_answers_with_a_column_per_class(
+    tmp_path: Path, locations: Locations, picture: Path
+) -> None:
+    context = Context.local(tmp_path / "trial", locations, seed=3)
+    data = DataRef(name="fundus", limit=20)
+    config = generalise.Config(
+        method=MethodConfig(
+            name="erm", backbone=BackboneRef(card="resnet50_twin", weights="random")
+        ),
+        data=data,
+        source_domains=("camera_0",),
+        test_domains=("camera_2",),
+        image_size_px=32,
+        steps=1,
+        batch_size=4,
+    )
+    generalise.run(config, context)
+    table = pq.read_table(context.artifacts / "predictions.parquet").slice(0, 1)
+    images = load_split(dataclasses.replace(data, domains=("camera_2",)), "train", locations)
+    pixels_chw = images.image(list(images.ids).index(table["id"][0].as_py()))
+    Image.fromarray(pixels_chw.permute(1, 2, 0).contiguous().numpy()).save(picture)
+
+    found = loaded(context.artifacts, "generaliser").predict(asked(picture))
+    assert tuple(found.columns) == images.classes
+    expected_k = torch.tensor(table["logits"][0].as_py()).softmax(dim=0)
+    assert found.iloc[1].tolist() == pytest.approx(expected_k.tolist(), abs=1e-6)
 
 
 def test_a_segmenter_answers_with_masks_of_the_size_of_the_picture(

@@ -6,7 +6,7 @@ Axes: n pictures, c channels, h rows, w columns, k classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,6 +63,10 @@ class Method(nn.Module, ABC):
     def forward(self, x_nchw: Tensor) -> Tensor:
         """Return the logits."""
         return self.logits(x_nchw)
+
+    def settled(self) -> Mapping[str, Tensor]:
+        """Return what scoring needs, is not in the state, and is the same for every picture."""
+        return {}
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """Return what the optimizer is given; nothing for a method that needs no training."""

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors.torch import save_file
 from torch import Tensor
 
-from trainables.config import canonical, flatten
+from trainables.config import flatten
 from trainables.context import Context
-from trainables.data.atomic_file import replace_file, write_json
 from trainables.data.cards import get_data_card
 from trainables.data.image_set import ImageSet
 from trainables.data.transforms import EvalTransform, TrainTransform
@@ -20,12 +18,12 @@ from trainables.engine.batches import image_batches
 from trainables.engine.config import Precision
 from trainables.engine.evaluation import predict_logits
 from trainables.engine.final_test import write_predictions
-from trainables.engine.selection import snapshot
 from trainables.engine.supervised import augmented
 from trainables.generalisation.create import create_method
 from trainables.generalisation.domain_batches import by_domain, check_batch_size, step_indices
 from trainables.generalisation.evaluation import Evaluation, final_metrics
 from trainables.generalisation.method import Method, Setting
+from trainables.generalisation.method_files import MethodSpec, save_method
 from trainables.generalisation.records import Record, write_results
 from trainables.generalisation.splits import Domains, open_domains
 from trainables.generalisation.training import Batches, StepsConfig, StepTraining, fit_steps
@@ -167,16 +165,13 @@ def _save(
     transform: EvalTransform,
     metrics: dict[str, float],
 ) -> None:
-    """Write ``model.safetensors`` and ``config.json``, what the method was and how it reads."""
-    folder = setting.context.artifacts
-    tensors = {name: tensor.contiguous() for name, tensor in snapshot(method).items()}
-    replace_file(folder / "model.safetensors", lambda path: save_file(tensors, path))
-    description = {
-        "trainable": config.trainable,
-        "version": config.version,
-        "config": canonical(config),
-        "classes": list(setting.classes),
-        "transform": canonical(transform),
-        "metrics": {name: value if value == value else None for name, value in metrics.items()},
-    }
-    write_json(folder / "config.json", description)
+    context = setting.context
+    spec = MethodSpec(
+        method=config.method,
+        classes=setting.classes,
+        domains=setting.domains,
+        transform=transform,
+        seed=context.seed,
+        replicate=context.replicate,
+    )
+    save_method(context.artifacts, method, spec, config, metrics)

@@ -5,7 +5,7 @@ Axes: n pictures, c channels, h rows, w columns, k classes, d width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,36 @@ class TextClassifier(Method):
 
     def logits(self, x_nchw: Tensor) -> Tensor:
         logits_nk: Tensor = self.temperature * self.images(x_nchw) @ self.texts().T
+        return logits_nk
+
+    @torch.no_grad()
+    def settled(self) -> Mapping[str, Tensor]:
+        """Return what :class:`SettledTexts` holds beside the images."""
+        return {
+            "vectors_kd": self.texts(),
+            "temperature": torch.tensor(self.temperature, dtype=torch.float64),
+        }
+
+
+class SettledTexts(nn.Module):
+    """A trained :class:`TextClassifier` that scores and needs no text tower any more.
+
+    Args:
+        classes: how many; their vectors and the temperature are to be loaded.
+    """
+
+    vectors_kd: Tensor
+    temperature: Tensor
+
+    def __init__(self, images: ClipImages, classes: int) -> None:
+        super().__init__()
+        self.images = images
+        self.register_buffer("vectors_kd", torch.zeros(classes, images.dim))
+        self.register_buffer("temperature", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x_nchw: Tensor) -> Tensor:
+        """Return the logits, (n, k)."""
+        logits_nk: Tensor = self.temperature * self.images(x_nchw) @ self.vectors_kd.T
         return logits_nk
 
 

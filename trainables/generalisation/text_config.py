@@ -113,13 +113,17 @@ def check_texts(method: str, backbone: BackboneRef, text: TextConfig, prompt: Pr
         raise ConfigError(
             f"'{card.name}' brings no text tower of CLIP: set text.encoder to its text card"
         )
-    words_needed = method in _IN_CLIP_S_WORDS or (
-        method.startswith("coop_lvt") and prompt.placement == "before_end"
-    )
+    words_needed = method in _IN_CLIP_S_WORDS or texts_follow_picture(method, prompt)
     if words_needed and not of_clip:
         raise ConfigError(f"method '{method}' puts vectors between CLIP's words: no text.encoder")
     if method == "biobert_prompt":
         _check_bert(text.encoder)
+
+
+def texts_follow_picture(method: str, prompt: PromptConfig) -> bool:
+    """Return whether each picture has texts of its own, so that scoring needs the text tower."""
+    seen = method.startswith("coop_lvt") and prompt.placement == "before_end"
+    return seen or method == "cocoop"
 
 
 def _check_bert(encoder: BackboneRef | None) -> None:

@@ -47,8 +47,8 @@ def model_inputs(folder: Path, kind: Kind) -> ModelInputs:
 def _inputs(content: Mapping[str, Any], kind: Kind) -> ModelInputs:
     if kind == "clip":
         return ModelInputs(preprocessing=content["transform"], reads_texts=True)
-    if kind == "classifier":
-        spec = content["classifier"]
+    if kind in ("classifier", "generaliser"):
+        spec = content[kind]
         return ModelInputs(preprocessing=spec["transform"], classes=tuple(spec["classes"]))
     if kind == "bottleneck":
         transform = content["reading"]["transform"]

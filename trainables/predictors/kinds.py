@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from trainables.errors import WeightsError
 
-Kind = Literal["classifier", "segmenter", "bottleneck", "clip"]
+Kind = Literal["classifier", "generaliser", "segmenter", "bottleneck", "clip"]
 
 FILES: Mapping[Kind, tuple[str, ...]] = {
     "bottleneck": ("bottleneck.json", "bottleneck.safetensors"),
     "clip": ("alignment.json", "open_clip_config.json", "open_clip_model.safetensors"),
     "classifier": ("config.json", "model.safetensors"),
+    "generaliser": ("config.json", "model.safetensors"),
     "segmenter": ("config.json", "model.safetensors"),
 }
 """The files of each kind of model; the first one describes it."""
@@ -25,8 +26,8 @@ WEIGHTS_FOLDER = "weights"
 CLIP_FOLDER = "clip"
 """In such a folder: tuned towers that the model was trained on."""
 
-_KEYS: Mapping[Kind, str] = {"classifier": "classifier", "segmenter": "segmenter"}
-"""What tells descriptions of one name apart."""
+_SAME_NAMES: frozenset[Kind] = frozenset({"classifier", "generaliser", "segmenter"})
+"""Kinds whose descriptions are told apart by a key that is the name of the kind."""
 
 
 def kind_of(folder: Path) -> Kind | None:
@@ -38,7 +39,7 @@ def kind_of(folder: Path) -> Kind | None:
     for kind, files in FILES.items():
         if not all((folder / name).is_file() for name in files):
             continue
-        if kind not in _KEYS or _KEYS[kind] in description_of(folder, kind):
+        if kind not in _SAME_NAMES or kind in description_of(folder, kind):
             return kind
     return None
 

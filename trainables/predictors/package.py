@@ -1,8 +1,9 @@
 """The files of a trained model that predicts where there is nothing else of the study. No torch.
 
 A trial's artifacts are enough for a classifier and for tuned towers. A segmenter leaves out what
-never trained, and a bottleneck its backbone: their published weights go along, laid out as in a
-weights folder. What is drawn from a seed or trained as a twin is made again from its recipe.
+never trained, a bottleneck its backbone, and a method whose texts follow the picture its text
+tower: their published weights go along, laid out as in a weights folder. What is drawn from a seed
+or trained as a twin is made again from its recipe.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from trainables.context import Locations
 from trainables.data.cards import get_data_card
 from trainables.data.content_hash import content_sha256
 from trainables.errors import ConfigError, WeightsError
+from trainables.generalisation.config import MethodConfig
+from trainables.generalisation.text_config import texts_follow_picture
 from trainables.models.weights_files import weights_files
 from trainables.predictors.kinds import (
     CLIP_FOLDER,
@@ -108,6 +111,8 @@ def _needs(folder: Path, kind: Kind) -> tuple[BackboneRef | None, str]:
         return None, ""
     content = description_of(folder, kind)
     try:
+        if kind == "generaliser":
+            return _text_tower(content[kind]["method"]), ""
         if kind == "segmenter":
             return _reference(content["segmenter"]["spec"]["segmenter"]), ""
         origin = content["origin"]
@@ -116,6 +121,11 @@ def _needs(folder: Path, kind: Kind) -> tuple[BackboneRef | None, str]:
         raise WeightsError(
             f"{folder / FILES[kind][0]} does not say what it was trained from: {error!r}"
         ) from None
+
+
+def _text_tower(values: Mapping[str, Any]) -> BackboneRef | None:
+    method = from_mapping(MethodConfig, values)
+    return method.backbone if texts_follow_picture(method.name, method.prompt) else None
 
 
 def _reference(values: Mapping[str, Any]) -> BackboneRef:

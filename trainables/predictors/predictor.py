@@ -85,6 +85,10 @@ def _loaded(kind: Kind, folder: Path, locations: Locations) -> Predictor:
         from trainables.predictors.classifier import ClassifierPredictor
 
         return ClassifierPredictor(folder, locations)
+    if kind == "generaliser":
+        from trainables.predictors.generaliser import GeneraliserPredictor
+
+        return GeneraliserPredictor(folder, locations)
     if kind == "segmenter":
         from trainables.predictors.segmenter import SegmenterPredictor
 

@@ -243,7 +243,8 @@ def test_clip_is_fed_by_the_statistics_of_imagenet_or_its_own(
         normalisation=normalisation,
     )
     run(config, tmp_path, shared_locations)
-    transform = json.loads((tmp_path / "artifacts" / "config.json").read_text())["transform"]
+    description = json.loads((tmp_path / "artifacts" / "config.json").read_text())
+    transform = description["generaliser"]["transform"]
     assert transform["mean"][0] == red
     assert (transform["interpolation"], transform["size_px"]) == ("bilinear", 64)
 
@@ -327,7 +328,7 @@ def test_a_restarted_optimizer_has_forgotten_larger_gradients(
 
 def test_what_is_saved_is_the_state_that_was_tested(whole: Run) -> None:
     description = json.loads((whole.folder / "artifacts" / "config.json").read_text())
-    assert description["classes"] == list(get_data_card("fundus").classes)
+    assert description["generaliser"]["classes"] == list(get_data_card("fundus").classes)
     assert description["metrics"]["test/accuracy"] == whole.final["test/accuracy"]
     weights = load_file(whole.folder / "artifacts" / "model.safetensors")
     found = Context.local(whole.folder, Locations(data=Path(), weights=Path(), store=Path()))
