@@ -6,6 +6,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import psutil
@@ -67,14 +68,22 @@ class MlflowServer:
 class Postgres:
     """A Postgres server that can be stopped the hard way, as a power cut would."""
 
+    # pgserver's lock is one between processes: threads have to take turns by themselves.
+    _TURN = threading.Lock()
+
     def __init__(self, arena: Arena) -> None:
         import pgserver
 
         self._data = arena.folder / "postgres"
-        self._server = pgserver.get_server(self._data, cleanup_mode="stop")
+        with self._TURN:
+            self._server = pgserver.get_server(self._data, cleanup_mode="stop")
         # The driver that is installed, which is not the one that this scheme stands for alone.
         self.uri = self._server.get_uri().replace("postgresql:", "postgresql+psycopg2:", 1)
-        arena.at_end.callback(self._server.cleanup)
+        arena.at_end.callback(self._stop)
+
+    def _stop(self) -> None:
+        with self._TURN:
+            self._server.cleanup()
 
     def restart(self) -> None:
         """Let it drop everything at once and start again: it recovers from its log."""
