@@ -20,14 +20,18 @@ cluster = typer.Typer(
     no_args_is_help=True,
 )
 
-File = Annotated[Path, typer.Argument(help="the cluster file; see `xenograft cluster example`")]
-Job = Annotated[str, typer.Argument(help="what `submit` has printed")]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="the cluster file; see `xenograft cluster example`")
+]
+Job = Annotated[str, typer.Argument(metavar="JOB", help="what `submit` has printed")]
 
 _EXAMPLES = Path(__file__).parent / "examples"
 
 
 @cluster.command()
-def example(kind: Annotated[str, typer.Argument(help=f"one of {', '.join(KINDS)}")]) -> None:
+def example(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"one of {', '.join(KINDS)}")],
+) -> None:
     """Print a cluster file to start from.
 
     Example: xenograft cluster example slurm > cluster.toml
@@ -81,7 +85,11 @@ def submit(context: typer.Context, file: File) -> None:
 
     Example: xenograft cluster submit cluster.toml feature_reuse --gpus-per-worker 0.5
     """
-    job = _launcher(file).submit(context.args)
+    from cluster.submission import check_submission
+
+    launcher = _launcher(file)
+    check_submission(context.args)
+    job = launcher.submit(context.args)
     OUT.print(f"submitted: {job}")
     print_next(f"xenograft cluster logs {_quoted(file)} {job} --follow")
 

@@ -30,11 +30,14 @@ _NO_AGENT = "No available agent"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; unknown jobs and unanswered calls are one line and exit code 2."""
     given = _parser().parse_args(arguments)
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     try:
         client = JobSubmissionClient(f"http://127.0.0.1:{given.port}")
         given.verb(client, given)
+    except AuthenticationError:
+        sys.exit(f"Ray at port {given.port} takes another token: is it of another cluster?")
     except (RuntimeError, ConnectionError) as error:
         sys.exit(f"Ray's Jobs API says: {str(error).strip().splitlines()[0]}")
 

@@ -30,7 +30,7 @@ def run(command: Sequence[str], stdin: str = "", timeout_s: float = 900.0) -> st
     except subprocess.TimeoutExpired:
         raise LaunchError(f"`{_shown(command)}` has not ended after {timeout_s:.0f} s") from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        said = _last_words(done.stderr.strip() or done.stdout.strip())
         raise LaunchError(f"`{_shown(command)}` failed ({done.returncode}):\n{said}")
     return done.stdout
 
@@ -48,6 +48,15 @@ def stream(command: Sequence[str], stdin: str = "") -> int:
 def _require(program: str) -> None:
     if shutil.which(program) is None:
         raise LaunchError(f"'{program}' is not installed here, or not on the PATH")
+
+
+def _last_words(text: str) -> str:
+    """Return the end of what a program said, of a traceback the error alone."""
+    lines = text.splitlines()
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
+        lines = lines[frames[-1] + 1 :] or lines
+    return "\n".join(lines)[-2000:]
 
 
 def _shown(command: Sequence[str]) -> str:

@@ -50,7 +50,7 @@ class Hosts:
 
     head: str
     workers: tuple[str, ...] = ()
-    shell: tuple[str, ...] = ("ssh", "-o", "BatchMode=yes")
+    shell: tuple[str, ...] = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20")
     user: str = ""
     key: str = ""
     port: int = 6379

@@ -27,6 +27,13 @@ runs() {
 
 _START = """\
 if runs; then echo "$host: runs already"; exit 0; fi
+# Ray would take another port for its dashboard, where nobody asks it.
+for port in $ports; do
+  if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    echo "$host: port $port is in use: choose another hosts.port or hosts.dashboard_port" >&2
+    exit 1
+  fi
+done
 echo "$token" > "$folder/token"
 # shellcheck disable=SC2086  # options are words
 setsid nohup "$ray" start $options --block > "$folder/ray.log" 2>&1 < /dev/null &
@@ -38,7 +45,7 @@ for _ in $(seq 120); do
   runs || break
 done
 echo "$host: Ray has not started; the end of $folder/ray.log:" >&2
-tail -n 20 "$folder/ray.log" >&2
+grep -v '^  ' "$folder/ray.log" | tail -n 5 >&2
 exit 1
 """
 
@@ -53,6 +60,14 @@ else
   echo "$host: not running"
 fi
 rm -f "$folder/ray.pid" "$folder/token"
+"""
+
+
+_ASK = """\
+if ! runs; then
+  echo "cluster '$name' does not run on $host: start it with \`xenograft cluster up\`" >&2
+  exit 1
+fi
 """
 
 
@@ -91,7 +106,7 @@ class HostsLauncher:
     def logs(self, job: str, follow: bool) -> int:
         """Print what a job printed."""
         script = jobs.logs_script(self.spec, job, follow, self.hosts.dashboard_port)
-        return stream(self._shell(self.hosts.head), self._script(self.hosts.head, script))
+        return stream(self._shell(self.hosts.head), self._script(self.hosts.head, _ASK + script))
 
     def stop(self, job: str) -> str:
         """End a job so that it can be resumed."""
@@ -102,9 +117,14 @@ class HostsLauncher:
         return [self.hosts.head, *self.hosts.workers]
 
     def _start_script(self, host: str, token: str) -> str:
-        options = " ".join(self._options(host))
+        head = host == self.hosts.head
         return self._script(
-            host, _START, token=token, ray=self.spec.program("ray"), options=options
+            host,
+            _START,
+            token=token,
+            ray=self.spec.program("ray"),
+            options=" ".join(self._options(host)),
+            ports=f"{self.hosts.port} {self.hosts.dashboard_port}" if head else "",
         )
 
     def _options(self, host: str) -> list[str]:
@@ -127,7 +147,7 @@ class HostsLauncher:
         return given + _SET_UP + body
 
     def _on_head(self, script: str) -> str:
-        return self._on(self.hosts.head, self._script(self.hosts.head, script))
+        return self._on(self.hosts.head, self._script(self.hosts.head, _ASK + script))
 
     def _on(self, host: str, script: str) -> str:
         return run(self._shell(host), stdin=script)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cluster import jobs
@@ -10,6 +12,9 @@ from cluster.shell import run, stream
 from cluster.spec import ClusterSpec
 from cluster.state import state_folder, token_of, write_files
 from cluster.yaml_text import yaml_text
+
+_RAY = str(Path(sys.executable).with_name("ray"))
+"""Of this environment: another one on the PATH may be of another version, or none."""
 
 _FILE = "cluster.yaml"
 _PORT, _DASHBOARD_PORT = 6379, 8265
@@ -161,10 +166,10 @@ class RayUpLauncher:
         return run(self._exec(script))
 
     def _exec(self, script: str) -> list[str]:
-        return ["ray", "exec", self._path, f"{_ENVIRONMENT}; {script}"]
+        return [_RAY, "exec", self._path, f"{_ENVIRONMENT}; {script}"]
 
     def _ray(self, verb: str, *options: str) -> str:
-        return run(["ray", verb, self._path, *options], timeout_s=3600)
+        return run([_RAY, verb, self._path, *options], timeout_s=3600)
 
     @property
     def _path(self) -> str:

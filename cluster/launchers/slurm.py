@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cluster import jobs
 from cluster.launcher import study_command
@@ -99,8 +100,13 @@ class SlurmLauncher:
         """Print what a job printed."""
         if not job.isdigit():
             raise LaunchError(f"'{job}' is not the number of a Slurm job")
-        path = f"{self.spec.storage}/slurm/{job}.log"
-        return stream(["tail", "-n", "+1", *(["-F"] if follow else []), path])
+        path = Path(f"{self.spec.storage}/slurm/{job}.log")
+        if not (follow or path.exists()):
+            raise LaunchError(
+                f"job {job} has printed nothing to {path}: `xenograft cluster status` tells "
+                "whether it waits"
+            )
+        return stream(["tail", "-n", "+1", *(["-F"] if follow else []), str(path)])
 
     def stop(self, job: str) -> str:
         """Cancel a job; submitting its study again goes on."""
