@@ -119,13 +119,18 @@ def _tested(table: Any, measure: str, split: str, trial: TrialResult) -> list[in
 
 
 def _overlap(table: Any, measure: str, split: str) -> CaseMetric | None:
-    column = measure.removesuffix(_NONEMPTY)
-    rows = table.select(["domain", "case", "empty_target", column]).to_pydict()
-    domain = split.removeprefix("test/domain/")
-    every = zip(rows["domain"], rows["case"], rows["empty_target"], rows[column], strict=True)
-    scores = {
-        f"{where}/{case}": float(score)
-        for where, case, empty, score in every
-        if (split == "test" or where == domain) and not (empty and column != measure)
-    }
+    """Return the mean of a score over all cases, or over those of a class or domain."""
+    score = measure.removesuffix(_NONEMPTY)
+    _, _, part = split.partition("/")
+    column, _, wanted = part.partition("/")
+    if part and column not in ("class", "domain"):
+        return None
+    rows = table.to_pydict()
+    kept = [
+        row
+        for row in range(len(table))
+        if (not part or rows[column][row] == wanted)
+        and not (rows["empty_target"][row] and score != measure)
+    ]
+    scores = {f"{rows['domain'][row]}/{rows['case'][row]}": float(rows[score][row]) for row in kept}
     return mean_metric(scores) if scores else None

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 import report_cells as made
 from scipy import stats
+from sklearn.metrics import f1_score
 
 from orchestrator.report.bootstrap import DRAWS, bootstrap_p, resampled
 from orchestrator.report.case_metric import CaseMetric, case_metric, mean_metric
@@ -344,6 +345,56 @@ def test_a_metric_that_does_not_follow_from_the_cases_left_has_no_interval(
     table: pa.Table | None, metric: str
 ) -> None:
     assert with_cases(table, 0.9, metric).why == "one seed has no interval"
+
+
+@pytest.mark.parametrize(
+    ("split", "mean", "n"),
+    [
+        ("class/cyst", 0.4, 2),
+        ("class/polyp", 0.7, 3),
+        ("domain/north", 0.5, 3),
+        ("domain/s", 0.7, 2),
+    ],
+)
+def test_dice_of_a_class_or_domain_is_compared_over_its_cases(
+    split: str, mean: float, n: int
+) -> None:
+    table = pa.table(
+        {
+            "domain": ["north", "north", "north", "s", "s"],
+            "class": ["cyst", "cyst", "polyp", "polyp", "polyp"],
+            "case": list("abcde"),
+            "empty_target": [False] * 5,
+            "dice": [0.3, 0.5, 0.7, 0.6, 0.8],
+        }
+    )
+    found = with_cases(table, mean, f"test/{split}/dice").comparison
+    assert found is not None
+    assert found.difference == pytest.approx(mean - 0.5)
+    assert f"over {n} test cases" in found.kind
+    assert with_cases(table, mean, f"test/scanner/{split}/dice").comparison is None
+
+
+def test_a_multilabel_test_is_compared_over_its_cases() -> None:
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(0, 2, (30, 3)), rng.normal(size=(30, 3))
+    table = pa.table(
+        {
+            "domain": [""] * 30,
+            "id": [str(k) for k in range(30)],
+            "label": labels.tolist(),
+            "logits": logits.tolist(),
+        }
+    )
+    value = f1_score(labels, logits > 0, average="macro")
+    found = with_cases(table, value, "test/macro_f1").comparison
+    assert found is not None
+    assert found.difference == pytest.approx(value - 0.5)
+    rows = rng.integers(30, size=(2000, 30))
+    drawn = [f1_score(labels[row], logits[row] > 0, average="macro") for row in rows]
+    assert (found.low, found.high) == pytest.approx(
+        np.percentile(drawn, [2.5, 97.5]) - 0.5, abs=0.02
+    )
 
 
 def test_a_metric_without_a_value_on_some_resample_has_no_interval() -> None:

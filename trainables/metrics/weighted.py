@@ -65,14 +65,22 @@ def weighted_metric(
 def weighted_label_metric(
     name: str, probabilities_nk: Array, positive_nk: Array
 ) -> Weighted | None:
-    """Return the same of a multilabel test, of which areas under ROC curves are known here."""
-    parts = [
-        _area(probability_n, positive_n > 0)
-        for probability_n, positive_n in zip(probabilities_nk.T, positive_nk.T, strict=True)
-    ]
-    if name == "auc":
-        return _mean_of_defined(parts)
-    return _mean_of_defined([_decided(part) for part in parts]) if name == "roc_auc" else None
+    """Return the same of a multilabel test; labels are positive above 0.5."""
+    truth_nk, called_nk = positive_nk > 0, probabilities_nk > 0.5
+    right_nk = truth_nk == called_nk
+    if name == "accuracy":
+        return _mean_of_cases(right_nk.mean(axis=1))
+    if name == "subset_accuracy":
+        return _mean_of_cases(right_nk.all(axis=1))
+    if name in _POSITIVE:
+        return _of_positives(_POSITIVE[name], truth_nk, called_nk)
+    if name in _RANKED:
+        pairs = zip(probabilities_nk.T, truth_nk.T, strict=True)
+        return _mean_of_defined([_RANKED[name](*pair) for pair in pairs])
+    if name in _CALLED:
+        pairs = zip(truth_nk.T, called_nk.T, strict=True)
+        return _mean_of_defined([_CALLED[name](*pair) for pair in pairs])
+    return None
 
 
 def _one_against_one(probabilities_nk: Array, truth_n: Array, classes: int) -> Weighted:
@@ -98,6 +106,10 @@ def _decided(area: Weighted) -> Weighted:
 
 def _half(values_b: Array) -> Array:
     return np.where(np.isnan(values_b), 0.5, values_b)
+
+
+def _mean_of_cases(value_n: Array) -> Weighted:
+    return lambda weights_bn: np.asarray(weights_bn @ value_n / weights_bn.sum(axis=1))
 
 
 def _mean_of_defined(parts: list[Weighted]) -> Weighted:
@@ -142,6 +154,21 @@ def _area(score_n: Array, positive_n: Array) -> Weighted:
     return values
 
 
+def _average_precision(score_n: Array, positive_n: Array) -> Weighted:
+    """Return the mean precision over steps of recall, 0 where the positives have no weight."""
+    order = np.argsort(-score_n, kind="stable")
+    _, starts = np.unique(-score_n[order], return_index=True)
+
+    def values(weights_bn: Array) -> Array:
+        sorted_bn = weights_bn[:, order]
+        hits_bg = np.add.reduceat(sorted_bn * positive_n[order], starts, axis=1)
+        calls_bg = np.add.reduceat(sorted_bn, starts, axis=1).cumsum(axis=1)
+        precision_bg = _share(hits_bg.cumsum(axis=1), calls_bg, 0.0)
+        return _share((hits_bg * precision_bg).sum(axis=1), hits_bg.sum(axis=1), 0.0)
+
+    return values
+
+
 def _linear_area(score_n: Array, positive: Array) -> _Linear:
     n, positives = len(score_n), int(positive.sum())
     negatives = n - positives
@@ -175,6 +202,15 @@ def _counted(formula: _Counted, truth_n: Array, predicted_n: Array, classes: int
         columns = np.hstack([cases_nk, calls_nk, cases_nk * calls_nk])
         cases_bk, calls_bk, hits_bk = np.split(weights_bn @ columns, 3, axis=1)
         return formula(cases_bk, calls_bk, hits_bk)
+
+    return values
+
+
+def _of_positives(formula: _Counted, truth_nk: Array, called_nk: Array) -> Weighted:
+    def values(weights_bn: Array) -> Array:
+        sides = (truth_nk, called_nk, truth_nk & called_nk)
+        cases_bk, calls_bk, hits_bk = (weights_bn @ side.astype(np.float64) for side in sides)
+        return np.asarray(formula(cases_bk, calls_bk, hits_bk).mean(axis=1))
 
     return values
 
@@ -232,3 +268,38 @@ _FORMULAS: Mapping[str, _Counted] = {
     "macro_f1_fixed": _macro_f1_fixed,
     "weighted_f1": _weighted_f1,
 }
+
+
+def _precision(cases_bk: Array, calls_bk: Array, hits_bk: Array) -> Array:
+    del cases_bk
+    return _share(hits_bk, calls_bk, 0.0)
+
+
+def _recall(cases_bk: Array, calls_bk: Array, hits_bk: Array) -> Array:
+    del calls_bk
+    return _share(hits_bk, cases_bk, 0.0)
+
+
+_POSITIVE: Mapping[str, _Counted] = {
+    "precision_macro": _precision,
+    "recall_macro": _recall,
+    "macro_f1": _f1,
+}
+"""Of the positives of every label (b, k), before the mean over labels."""
+
+_RANKED: Mapping[str, Callable[[Array, Array], Weighted]] = {
+    "auc": _area,
+    "roc_auc": lambda score_n, positive_n: _decided(_area(score_n, positive_n)),
+    "mean_ap": _average_precision,
+}
+"""Scores and truth of one label -> its metric."""
+
+_CALLED: Mapping[str, Callable[[Array, Array], Weighted]] = {
+    "balanced_accuracy": lambda truth_n, called_n: _counted(
+        _balanced_accuracy, truth_n.astype(int), called_n.astype(int), classes=2
+    ),
+    "kappa": lambda truth_n, called_n: _kappa(
+        truth_n.astype(int), called_n.astype(int), 1 - np.eye(2)
+    ),
+}
+"""Truth and calls of one label -> its metric."""
