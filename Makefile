@@ -38,8 +38,9 @@ test-all: install lint types  ## The same with the slow tests
 	$(BIN)/python -m pytest -m "not gpu and not chaos"
 
 SEEDS ?= 20
+PARALLEL ?= 3
 test-chaos: install  ## Disturb a study in every way, SEEDS times each (hours; needs root)
-	$(BIN)/python tests/chaos/run.py --seeds $(SEEDS)
+	$(BIN)/python tests/chaos/run.py --seeds $(SEEDS) --parallel $(PARALLEL)
 
 lint: install
 	$(BIN)/ruff format --check .
