@@ -138,6 +138,7 @@ def test_a_run_that_is_killed_interrupted_and_terminated_ends_as_if_it_was_not(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(500)
 def test_trials_of_two_workers_run_to_their_end(tmp_path: Path) -> None:
     driver = _start(
         tmp_path,
@@ -145,7 +146,7 @@ def test_trials_of_two_workers_run_to_their_end(tmp_path: Path) -> None:
         *["--only", "experiment=main", "--only", "name=a"],
         *["--workers-per-trial", "2", "--cpus-per-worker", "0.5"],
     )
-    said, _ = driver.communicate(timeout=170)
+    said, _ = driver.communicate(timeout=480)
     assert driver.returncode == 0, said
     (end,) = _events(tmp_path, EndEvent)
     assert (end.state, end.step) == ("complete", 5)
