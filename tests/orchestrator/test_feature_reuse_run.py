@@ -71,6 +71,7 @@ def test_analyses_read_the_cells_they_need_and_agree_with_them(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_models_from_weights_and_from_statistics_are_compared(
     locations: Locations, tmp_path: Path
 ) -> None:
