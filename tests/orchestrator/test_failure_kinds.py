@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from fake_events import T0, cell, new_store, place, replicates, session, trial, write
 from local_executor import open_queue, run_all, toy_plan
 from report_sample import study
@@ -24,7 +25,7 @@ from orchestrator.queue import StudyQueue
 from orchestrator.report import Findings, build_report, load_study_results
 from orchestrator.tracking import Tracker
 from orchestrator.trial import classify_failure
-from trainables.context import Locations
+from trainables.context import Locations, NonFiniteLossError
 from trainables.errors import DatasetError, StorageError
 
 MAIN = {"experiment": ("main",)}
@@ -227,6 +228,8 @@ def test_what_tune_says_of_a_lost_worker_is_told_from_a_broken_bridge(
         (MemoryError(), "out_of_memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "out_of_memory"),
+        (torch.OutOfMemoryError("tried to allocate 20 GiB"), "out_of_memory"),
+        (NonFiniteLossError("loss is nan at step 3"), "nan"),
         (StorageError("the disk is full"), "infrastructure"),
         (OSError(errno.ENOSPC, "No space left on device"), "infrastructure"),
         (DatasetError("7.png is truncated"), "data"),

@@ -54,6 +54,23 @@ def test_a_failed_search_trial_is_the_one_tried_again(tmp_path: Path, locations:
     assert sorted(searched) == list(range(6)), "no number is given twice"
 
 
+def test_a_config_whose_loss_was_no_number_is_never_tried_again(
+    tmp_path: Path, locations: Locations
+) -> None:
+    plan = toy_plan(locations, only={"experiment": ("main",), "name": ("a",)})
+    first = open_queue(plan, tmp_path)
+    failed = first.next_work()
+    assert failed is not None
+    first.on_failure(failed.trial, "nan", "loss is nan at step 1")
+
+    handed_out = run_all(open_queue(plan, tmp_path), tmp_path, locations)
+
+    assert failed.trial not in {work.trial for work in handed_out}
+    searched = {work.index: work.params for work in handed_out if work.phase == "search"}
+    assert searched.keys() == {1, 2, 3, 4, 5}, "it has used its place in the budget"
+    assert failed.params not in searched.values()
+
+
 def test_a_small_space_is_tried_once_and_a_second_run_does_nothing(
     tmp_path: Path, locations: Locations
 ) -> None:
