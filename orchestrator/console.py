@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 _PIPE_WIDTH = 160
@@ -18,8 +19,8 @@ _PIPE_WIDTH = 160
 _MOST_NAMED = 3
 """Cells left out for one reason that are named one by one."""
 
-OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+OUT = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+ERR = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -29,6 +30,12 @@ def print_json(value: Any) -> None:
 
 def print_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """Print a table; its first column is never broken, the others fold rather than being cut."""
+    widths = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
+    if _needs_no_folding(widths, headers, rows, title):
+        _print_lines(widths, headers, rows, title)
+        return
+    from rich.table import Table
+
     # Text, not str: what users and studies wrote is never markup.
     shown_title = Text(title, style="table.title") if title else None
     table = Table(title=shown_title, title_justify="left", header_style="bold", box=None)
@@ -37,6 +44,30 @@ def print_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str
     for row in rows:
         table.add_row(*map(Text, row))
     OUT.print(table)
+
+
+def _needs_no_folding(
+    widths: Sequence[int], headers: Sequence[str], rows: Sequence[Sequence[str]], title: str
+) -> bool:
+    table_width = sum(widths) + 2 * len(widths)
+    texts = itertools.chain((title,), headers, *rows)
+    return cell_len(title) <= table_width <= OUT.width and all(map(str.isprintable, texts))
+
+
+def _print_lines(
+    widths: Sequence[int], headers: Sequence[str], rows: Sequence[Sequence[str]], title: str
+) -> None:
+    """Print what Rich would; it takes half of the time of a large plan to lay out its cells."""
+
+    def line(row: Sequence[str]) -> str:
+        cells = map(set_cell_size, row, widths)
+        return "".join(f" {cell} " for cell in cells)
+
+    if title:
+        OUT.out(set_cell_size(title, sum(widths) + 2 * len(widths)), style="italic")
+    OUT.out(line(headers), style="bold")
+    if rows:
+        OUT.out("\n".join(map(line, rows)))
 
 
 def print_error(message: str) -> None:

@@ -224,15 +224,13 @@ class _Planner:
             if smaller is None:
                 return None
             recipe = smaller
-        config, space = recipe.config, dict(recipe.space)
+        config, space = recipe.config, recipe.space
         if scale is not None:
             config = on_twins(config)
         overrides = {k: t for k, t in self.selection.overrides.items() if has_key(config, k)}
-        config = overridden(config, overrides)
-        for key in overrides:
-            fixed = [name for name in space if f"{name}.".startswith(f"{key}.")]
-            for name in fixed:
-                del space[name]
+        if overrides:
+            config = overridden(config, overrides)
+            space = {k: p for k, p in space.items() if not _is_fixed(k, overrides)}
         # Made anew, so that what the study checks holds for the changed config too.
         return dataclasses.replace(recipe, config=config, space=space)
 
@@ -267,10 +265,10 @@ class _Planner:
         identity = {
             "trainable": config.trainable,
             "version": config.version,
-            "config": canonical(config),
+            "config": config,
             "recipe": how,
-            "space": canonical(space) if how != "paper" else None,
-            "objective": canonical(recipe.objective),
+            "space": space if how != "paper" else None,
+            "objective": recipe.objective,
             "data": [s.digest for s in data],
             "weights": [s.digest for s in weights],
             "needs": need_ids,
@@ -330,6 +328,11 @@ class _Planner:
         )
 
 
+def _is_fixed(key: str, overrides: Iterable[str]) -> bool:
+    """Tell whether an override sets a key of the space, or a part of the config it is in."""
+    return any(f"{key}.".startswith(f"{fixed}.") for fixed in overrides)
+
+
 def _grace_steps(cell: Cell, recipe: Recipe) -> int:
     """Return the same share of the steps as in the study, whose twins take fewer of them."""
     return math.ceil(cell.budget.grace_steps * recipe.steps / cell.recipe.steps)
@@ -339,11 +342,11 @@ def _in_order_of_need(cells: list[Cell]) -> list[Cell]:
     """Return the cells with every cell after the ones it needs."""
     by_key = {cell.key: cell for cell in cells}
     graph: dict[str, list[str]] = {}
-    for cell in cells:
-        graph[cell.key] = [cell_key(r.experiment, r.levels) for r in cell.recipe.needs.values()]
-        for key in graph[cell.key]:
-            if key not in by_key:
-                raise ConfigError(f"cell {cell.key} needs {key}, which the study does not have")
+    for key, cell in by_key.items():
+        graph[key] = [cell_key(r.experiment, r.levels) for r in cell.recipe.needs.values()]
+        for needed in graph[key]:
+            if needed not in by_key:
+                raise ConfigError(f"cell {key} needs {needed}, which the study does not have")
     try:
         return [by_key[key] for key in TopologicalSorter(graph).static_order()]
     except CycleError as error:

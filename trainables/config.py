@@ -29,6 +29,9 @@ class Config(Protocol):
 
 ConfigT = TypeVar("ConfigT")
 
+_PLAIN = (str, int, float, bool, type(None))
+"""What is its own JSON."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataRef:
@@ -68,7 +71,7 @@ class BackboneRef:
 
 def canonical(value: Any) -> Any:
     """Turn a config into JSON-ready data that is equal exactly when the configs are equal."""
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, _PLAIN):
         return value
     if isinstance(value, (list, tuple)):
         return [canonical(v) for v in value]
@@ -151,17 +154,24 @@ def replace_refs(
     data: Callable[[DataRef], DataRef],
     backbone: Callable[[BackboneRef], BackboneRef],
 ) -> ConfigT:
-    """Return a copy with every data and backbone reference, however deep, mapped."""
+    """Return the config with every data and backbone reference, however deep, mapped.
+
+    Parts without a reference are those of the config itself, not copies.
+    """
     changes: dict[str, Any] = {}
     for name in _names(config) or ():
-        value = getattr(config, name)
+        value: Any = getattr(config, name)
+        if _names(value) is None:
+            continue
         if isinstance(value, DataRef):
-            changes[name] = data(value)
+            mapped: Any = data(value)
         elif isinstance(value, BackboneRef):
-            changes[name] = backbone(value)
-        elif _names(value) is not None:
-            changes[name] = replace_refs(value, data, backbone)
-    return dataclasses.replace(config, **changes)  # type: ignore[type-var]
+            mapped = backbone(value)
+        else:
+            mapped = replace_refs(value, data, backbone)
+        if mapped is not value:
+            changes[name] = mapped
+    return dataclasses.replace(config, **changes) if changes else config  # type: ignore[type-var]
 
 
 def references(config: Any) -> tuple[list[DataRef], list[BackboneRef]]:
@@ -170,11 +180,13 @@ def references(config: Any) -> tuple[list[DataRef], list[BackboneRef]]:
     backbones: list[BackboneRef] = []
     for name in _names(config) or ():
         value = getattr(config, name)
+        if _names(value) is None:
+            continue
         if isinstance(value, DataRef):
             data.append(value)
         elif isinstance(value, BackboneRef):
             backbones.append(value)
-        elif _names(value) is not None:
+        else:
             deeper_data, deeper_backbones = references(value)
             data += deeper_data
             backbones += deeper_backbones

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from trainables.engine.config import FitConfig, OptimizerConfig, ScheduleConfig
@@ -24,9 +25,14 @@ class HeadTraining:
 
     def fit_config(self) -> FitConfig:
         """Return what the training loop needs."""
-        return FitConfig(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            optimizer=OptimizerConfig(name="adam", lr=self.lr, weight_decay=self.weight_decay),
-            schedule=ScheduleConfig(name="constant"),
-        )
+        return _fit_config(self.epochs, self.batch_size, self.lr, self.weight_decay)
+
+
+@functools.lru_cache(maxsize=1024)  # a plan of a thousand cells has a few kinds of training
+def _fit_config(epochs: int, batch_size: int, lr: float, weight_decay: float) -> FitConfig:
+    return FitConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=OptimizerConfig(name="adam", lr=lr, weight_decay=weight_decay),
+        schedule=ScheduleConfig(name="constant"),
+    )

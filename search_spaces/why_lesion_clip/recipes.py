@@ -17,12 +17,17 @@ from trainables.models.card import RANDOM
 Configure = Callable[[Levels], Recipe | None]
 
 
-def by_split(configure: Configure) -> Configure:
+def by_split(configure: Callable[[Levels], Recipe]) -> Configure:
     """Return a function for places of a data set and a split, whose two splits are one run."""
+    made: dict[tuple[str, ...], Recipe] = {}
 
     def configured(levels: Levels) -> Recipe | None:
-        recipe = configure(levels) if belongs(levels) else None
-        return None if recipe is None else replace(recipe, metric=METRICS[levels["split"]])
+        if not belongs(levels):
+            return None
+        others = tuple(level for name, level in levels.items() if name != "split")
+        if others not in made:
+            made[others] = configure(levels)
+        return replace(made[others], metric=METRICS[levels["split"]])
 
     return configured
 

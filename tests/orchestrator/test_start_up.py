@@ -82,3 +82,21 @@ def test_references_are_found_however_deep() -> None:
     data, backbones = references(deep)
     assert data == [DataRef(name="fashion"), DataRef(name="mnist")]
     assert BackboneRef(card="a") in backbones
+
+
+def test_parts_without_a_reference_are_not_made_anew() -> None:
+    config = classify.Config(data=DataRef(name="fashion"), backbone=BackboneRef(card="a"))
+    swapped = replace_refs(config, lambda _: DataRef(name="mnist"), lambda ref: ref)
+    assert swapped == dataclasses.replace(config, data=DataRef(name="mnist"))
+    assert swapped.optimizer is config.optimizer
+    assert replace_refs(config, lambda ref: ref, lambda ref: ref) is config
+
+
+def test_the_two_splits_of_a_data_set_share_one_config() -> None:
+    cells = [c for c in load_study("why_lesion_clip").cells() if c.experiment == "methods"]
+    runs: dict[tuple[str, ...], list[Any]] = {}
+    for cell in cells:
+        levels = dict(cell.levels)
+        del levels["split"]
+        runs.setdefault(tuple(levels.values()), []).append(cell.recipe)
+    assert all(a.config is b.config and a.metric != b.metric for a, b in runs.values())
