@@ -77,6 +77,16 @@ class Shipper:
             self._state = DeliveryState()
         self._runs: Runs | None = None
         self._delivery: Delivery | None = None
+        self._furthest = (self._state.offset, 0)
+
+    @property
+    def furthest(self) -> tuple[int, int]:
+        """How far any attempt came; grows with what the store takes and never with attempts.
+
+        Bytes of the ledger, and trials whose values have followed: the cursor moves only after a
+        piece of the ledger, which a slow store can take minutes for.
+        """
+        return self._furthest
 
     @property
     def offset(self) -> int:
@@ -148,6 +158,7 @@ class Shipper:
         target = f"{self._address}/{ledger}/{made}"
         if self._state.target != target:
             self._state = DeliveryState(target=target)
+            self._furthest = (0, 0)
         return Runs(client=client, experiment=experiment.experiment_id, ledger=ledger)
 
     def _artifact_folder(self) -> Path | None:
@@ -161,8 +172,10 @@ class Shipper:
         for offset, event in chunk:
             refused += self._refuses(delivery.deliver, offset, event)
             delivery.history.observe(event)
-        for trial in list(delivery.buffers):
+            self._furthest = max(self._furthest, (offset, 0))
+        for flushed, trial in enumerate(list(delivery.buffers), start=1):
             refused += self._refuses(delivery.flush, trial)
+            self._furthest = max(self._furthest, (chunk[-1][0], flushed))
         planned = [event.t for _, event in chunk if isinstance(event, CellEvent)]
         if planned:
             views = study_views(delivery.history.cells.values(), planned[-1])

@@ -91,12 +91,12 @@ class Tracker:
             self._pending += 1
             self._draining = True
             self._changed.notify_all()
-            offset, last = self._shipper.offset, time.monotonic()
+            furthest, last = self._shipper.furthest, time.monotonic()
             while not self._changed.wait_for(
                 lambda: self._confirmed and self.undelivered == 0, min(patience_s, 1.0)
             ):
-                if self._shipper.offset != offset:
-                    offset, last = self._shipper.offset, time.monotonic()
+                if self._shipper.furthest != furthest:
+                    furthest, last = self._shipper.furthest, time.monotonic()
                 elif time.monotonic() - last >= patience_s:
                     break
             self._draining = False

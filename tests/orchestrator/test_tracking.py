@@ -375,11 +375,26 @@ def test_a_slow_store_is_waited_for_as_long_as_it_takes_something(
         real(self, *args)
 
     monkeypatch.setattr(Delivery, "deliver", slow)
-    monkeypatch.setattr("orchestrator.tracking.shipper._CHUNK", 1)
     tracker = Tracker(path, uri, "grafts", tmp_path / "state.json", flush_s=0.01)
     tracker.start()
     assert len(story()) * 0.2 > 2 * 1.5
     assert tracker.drain(1.5) == 0
+    tracker.close()
+
+
+def test_a_store_that_takes_the_same_again_and_again_is_not_waited_for(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "grafts" / "ledger.jsonl", story())
+
+    def failing(*_args: Any, **_kwargs: Any) -> None:
+        raise MlflowException("no room for values")
+
+    monkeypatch.setattr(Runs, "log", failing)
+    monkeypatch.setattr("orchestrator.tracking.tracker._FIRST_RETRY_S", 0.01)
+    tracker = Tracker(path, uri, "grafts", tmp_path / "state.json", flush_s=0.01)
+    tracker.start()
+    assert tracker.drain(1.5) == len(story())
     tracker.close()
 
 
