@@ -1,9 +1,9 @@
 """The files of a trained model that predicts where there is nothing else of the study. No torch.
 
-A trial's artifacts are enough for a classifier and for tuned towers. A segmenter leaves out what
-never trained, a bottleneck its backbone, and a method whose texts follow the picture its text
-tower: their published weights go along, laid out as in a weights folder. What is drawn from a seed
-or trained as a twin is made again from its recipe.
+A trial's artifacts are enough for a classifier, tuned towers, and a segmenter that trained whole.
+Other segmenters leave out their encoders, a bottleneck its backbone, and a method whose texts
+follow the picture its text tower: their published weights go along, laid out as in a weights
+folder. What is drawn from a seed or trained as a twin is made again from its recipe.
 """
 
 from __future__ import annotations
@@ -114,13 +114,19 @@ def _needs(folder: Path, kind: Kind) -> tuple[BackboneRef | None, str]:
         if kind == "generaliser":
             return _text_tower(content[kind]["method"]), ""
         if kind == "segmenter":
-            return _reference(content["segmenter"]["spec"]["segmenter"]), ""
+            return _encoders(content), ""
         origin = content["origin"]
         return _reference(origin["backbone"]), str(origin["clip"])
     except (KeyError, TypeError, ConfigError) as error:
         raise WeightsError(
             f"{folder / FILES[kind][0]} does not say what it was trained from: {error!r}"
         ) from None
+
+
+def _encoders(content: Mapping[str, Any]) -> BackboneRef | None:
+    if content.get("whole") is True:
+        return None
+    return _reference(content["segmenter"]["spec"]["segmenter"])
 
 
 def _text_tower(values: Mapping[str, Any]) -> BackboneRef | None:

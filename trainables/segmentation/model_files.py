@@ -1,6 +1,7 @@
 """A trained segmenter as files: ``model.safetensors`` and ``config.json``.
 
-Frozen parts are not in them: they are built again from the weights the config names.
+Encoders that never train are not in them: they are built again from the weights the config names.
+Where all parts train, the files are the whole network.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from trainables.segmentation.spec import SegmenterSpec
 
 _WEIGHTS = "model.safetensors"
 _DESCRIPTION = "config.json"
+_WHOLE = "whole"
+_PREFIX = "segmenter."
+"""Of a segmenter's tensors in the network that wraps it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,13 +55,18 @@ def save_segmenter(
     metrics: Mapping[str, float],
 ) -> None:
     """Write both files; the config is canonical and metrics that are not a number are null."""
-    tensors = {name: _plain(tensor) for name, tensor in network.state_dict().items()}
+    segmenter, options = network.segmenter, description.spec.options
+    whole = not (segmenter.card.frozen_encoders or options.freeze_encoder)
+    # Single numbers can be frozen in any network, and its own state leaves them out.
+    state = segmenter.state_dict(prefix=_PREFIX) if whole else network.state_dict()
+    tensors = {name: _plain(tensor) for name, tensor in state.items()}
     replace_file(folder / _WEIGHTS, lambda temporary: save_file(tensors, temporary))
     body: dict[str, Any] = {
         "trainable": config.trainable,
         "version": config.version,
         "config": canonical(config),
         "segmenter": canonical(description),
+        _WHOLE: whole,
         # Keys of the file are sorted, and channels have an order.
         "channels": list(description.spec.channels),
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
@@ -71,12 +80,18 @@ def read_description(folder: Path) -> Description:
     Raises:
         WeightsError: the folder holds none, or the file is damaged.
     """
+    return _read(folder)[0]
+
+
+def _read(folder: Path) -> tuple[Description, bool]:
+    """Return the description, and whether the file of weights is the whole network."""
     path = folder / _DESCRIPTION
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
         found = from_mapping(Description, body["segmenter"])
         channels = {name: found.spec.channels[name] for name in body["channels"]}
-        return replace(found, spec=replace(found.spec, channels=channels))
+        described = replace(found, spec=replace(found.spec, channels=channels))
+        return described, body.get(_WHOLE, False) is True
     except FileNotFoundError:
         raise WeightsError(f"{path} is missing: the folder holds no trained segmenter") from None
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
@@ -90,12 +105,15 @@ def load_segmenter(folder: Path, locations: Locations) -> tuple[TrainedNetwork, 
         WeightsError: a file, or the weights of a frozen part, are not here, damaged or of another
             network.
     """
-    description = read_description(folder)
+    description, whole = _read(folder)
     path = folder / _WEIGHTS
     if not path.exists():
         raise WeightsError(f"{path} is missing: the folder holds no trained segmenter")
-    network = create_network(description.spec, locations)
-    load_strictly(network, read_checkpoint(path), network.segmenter.card, path)
+    network = create_network(description.spec, locations, unread=whole)
+    state = read_checkpoint(path)
+    if whole:
+        state = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
+    load_strictly(network.segmenter if whole else network, state, network.segmenter.card, path)
     return network, description
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from trainables.context import Locations
-from trainables.models.segmenters.factory import build_segmenter
+from trainables.models.segmenters.factory import build_segmenter, build_unread
 from trainables.models.segmenters.segmenter import DecodingSegmenter, Segmenter, TextTokens
 from trainables.segmentation.spec import SegmenterSpec
 
@@ -78,14 +78,20 @@ def _frozen(module: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in module.named_parameters() if not p.requires_grad}
 
 
-def create_network(spec: SegmenterSpec, locations: Locations) -> TrainedNetwork:
+def create_network(
+    spec: SegmenterSpec, locations: Locations, *, unread: bool = False
+) -> TrainedNetwork:
     """Build a network with the weights that training starts from.
+
+    Args:
+        unread: draw all of them instead; they are to be loaded.
 
     Raises:
         WeightsError: they are not here or do not fit.
         ConfigError: it cannot have so many channels.
     """
-    segmenter = build_segmenter(
+    build = build_unread if unread else build_segmenter
+    segmenter = build(
         spec.segmenter,
         locations,
         spec.seed,

@@ -25,3 +25,4 @@ def golden() -> Callable[[str], Any]:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put tiny networks in the place of the real ones."""
     monkeypatch.setattr(network, "build_segmenter", build_tiny)
+    monkeypatch.setattr(network, "build_unread", build_tiny)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -11,7 +13,7 @@ from torch import Tensor
 from trainables.config import BackboneRef
 from trainables.context import Locations
 from trainables.errors import ConfigError
-from trainables.models.card import WeightsSource
+from trainables.models.card import RANDOM, WeightsSource
 from trainables.models.contents import has_contents
 from trainables.models.seeding import seeded
 from trainables.models.segmenter_cards import SegmenterCard, get_segmenter_card
@@ -66,17 +68,8 @@ def build_segmenter(
     """
     card = get_segmenter_card(ref.card)
     status = require_weights(ref, locations)
-    if classes != 1 and card.reads_text:
-        raise ConfigError(f"'{card.name}' gives one mask per text: classes must be 1")
+    blueprint = _blueprint(card, card.parts.get(ref.weights, ()), locations, seed, classes, options)
     loader = cast(Loader, importlib.import_module(card.module))
-    blueprint = Blueprint(
-        card=card,
-        options=options,
-        classes=classes,
-        parts=card.parts.get(ref.weights, ()),
-        locations=locations,
-        seed=seed,
-    )
     with seeded(seed):
         segmenter = loader.build(blueprint)
         source = card.source(ref.weights)
@@ -88,3 +81,45 @@ def build_segmenter(
             learn = cast(TwinLoader, loader).learn
             loader.load(segmenter, twin.SOURCE, twin.twin_weights(card, learn, locations))
     return segmenter.train()
+
+
+def build_unread(
+    ref: BackboneRef,
+    locations: Locations,
+    seed: int,
+    *,
+    classes: int = 1,
+    options: SegmenterOptions = _PUBLISHED,
+) -> Segmenter:
+    """Build what :func:`build_segmenter` does with all weights drawn, whatever the reference names.
+
+    No file is read: the weights are to be loaded.
+
+    Raises:
+        SelectionError, ConfigError: as there.
+    """
+    card = get_segmenter_card(ref.card)
+    parts = [replace(part, weights=RANDOM) for part in card.parts.get(ref.weights, ())]
+    blueprint = _blueprint(card, parts, locations, seed, classes, options)
+    with seeded(seed):
+        return cast(Loader, importlib.import_module(card.module)).build(blueprint).train()
+
+
+def _blueprint(
+    card: SegmenterCard,
+    parts: Sequence[BackboneRef],
+    locations: Locations,
+    seed: int,
+    classes: int,
+    options: SegmenterOptions,
+) -> Blueprint:
+    if classes != 1 and card.reads_text:
+        raise ConfigError(f"'{card.name}' gives one mask per text: classes must be 1")
+    return Blueprint(
+        card=card,
+        options=options,
+        classes=classes,
+        parts=tuple(parts),
+        locations=locations,
+        seed=seed,
+    )
