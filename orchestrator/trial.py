@@ -6,24 +6,24 @@ serves the next trial; only the death of a worker reaches Tune as an error, whic
 
 from __future__ import annotations
 
-import errno
 import gc
-import json
 import os
-import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cell_progress import Work
-from orchestrator.events import FailureKind
+from orchestrator.failures import (
+    classify_failure,
+    forget_failures,
+    group_failure,
+    note_failure,
+)
 from orchestrator.heartbeat import Heartbeat
-from orchestrator.messages import Failure, Final, Message, Report, pack, unpack_gpus, unpack_work
-from trainables.context import Context, Locations, NonFiniteLossError
-from trainables.errors import DatasetError, ResourceError, StorageError, XenograftError
-
-_STORAGE_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
+from orchestrator.messages import Final, Message, Report, pack, unpack_gpus, unpack_work
+from trainables.context import Context, Locations
+from trainables.errors import ResourceError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,15 @@ def _run_distributed(work: Work, environment: TrialEnvironment) -> None:
             failure_config=FailureConfig(max_failures=0),
         ),
     )
-    note = _failure_note(work, environment)
-    note.unlink(missing_ok=True)
+    folder = _trial_folder(work, environment)
+    forget_failures(folder)
     try:
         trainer.fit()
     except Exception:
-        if not note.exists():
+        failure = group_failure(folder)
+        if failure is None:
             raise
-        tune.report(pack(Failure(**json.loads(note.read_text()))))
+        tune.report(pack(failure))
 
 
 def _name_cluster() -> None:
@@ -151,9 +152,7 @@ def _run(
             emit(failure)
             return
         # Ranks must fail together, so this one raises; the note tells the driver trial why.
-        note = _failure_note(work, environment)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(asdict(failure)))
+        note_failure(_trial_folder(work, environment), rank, failure)
         raise
     emit(final)
 
@@ -177,8 +176,8 @@ def _train(
     )
 
 
-def _failure_note(work: Work, environment: TrialEnvironment) -> Path:
-    return environment.folder / "trials" / work.trial / "failure.json"
+def _trial_folder(work: Work, environment: TrialEnvironment) -> Path:
+    return environment.folder / "trials" / work.trial
 
 
 def make_context(work: Work, environment: TrialEnvironment, rank: int, world_size: int) -> Context:
@@ -216,37 +215,3 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         loader_workers=environment.loader_workers,
         micro_batches=work.micro_batches,
     )
-
-
-def classify_failure(error: Exception) -> Failure:
-    """Return the failure's kind, with a message for user errors and a traceback for bugs."""
-    kind: FailureKind = "bug"
-    if isinstance(error, NonFiniteLossError):
-        kind = "nan"
-    elif isinstance(error, DatasetError):
-        kind = "data"
-    elif isinstance(error, StorageError) or _is_storage_fault(error):
-        kind = "infrastructure"
-    elif _is_out_of_memory(error):
-        kind = "out_of_memory"
-    if isinstance(error, XenograftError):
-        return Failure(kind=kind, error=str(error))
-    text = "".join(traceback.format_exception(error))
-    return Failure(kind=kind, error=text[-4000:])
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    # Allocators of CPUs and of libraries on GPUs have no error of their own.
-    signs = ("can't allocate memory", "CUDA out of memory", "ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
-
-
-def _is_storage_fault(error: BaseException | None) -> bool:
-    """Return whether an error is of a disk that is full, gone or failing, or came of such a one."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _STORAGE_FAULTS:
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -8,11 +8,11 @@ from pathlib import Path
 from toy_package import toy_trainable
 
 from orchestrator.cell_progress import Work
+from orchestrator.failures import classify_failure
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
 from orchestrator.queue import StudyQueue
 from orchestrator.selection import Selection
-from orchestrator.trial import classify_failure
 from trainables.config import from_mapping
 from trainables.context import Context, Locations
 

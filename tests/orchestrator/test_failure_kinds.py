@@ -19,12 +19,12 @@ from report_sample import study
 
 from orchestrator.cell_progress import Work
 from orchestrator.events import EndEvent, StartEvent
+from orchestrator.failures import classify_failure
 from orchestrator.messages import Failure, pack, pack_work
 from orchestrator.plan import Plan
 from orchestrator.queue import StudyQueue
 from orchestrator.report import Findings, build_report, load_study_results
 from orchestrator.tracking import Tracker
-from orchestrator.trial import classify_failure
 from trainables.context import Locations, NonFiniteLossError
 from trainables.errors import DatasetError, StorageError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from local_executor import open_queue, toy_plan
 
+from orchestrator.failures import classify_failure
 from orchestrator.messages import (
     Failure,
     Final,
@@ -17,9 +18,9 @@ from orchestrator.messages import (
     pack,
     pack_work,
     unpack,
+    unpack_trial,
     unpack_work,
 )
-from orchestrator.trial import classify_failure
 from trainables.context import Locations, NonFiniteLossError
 from trainables.errors import ConfigError, DatasetError, SealedTestError
 
@@ -51,6 +52,7 @@ def test_work_survives_the_way_through_tune(tmp_path: Path, locations: Locations
     work = open_queue(toy_plan(locations), tmp_path).next_work()
     assert work is not None
     assert unpack_work(pack_work(work)) == work
+    assert unpack_trial(pack_work(work)) == (work.trial, work.attempt)
 
 
 class OutOfMemoryError(RuntimeError):

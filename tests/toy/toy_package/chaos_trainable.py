@@ -44,6 +44,7 @@ def run(config: Config, context: Context) -> Mapping[str, float]:
                 file.write(f"{step}\n")
         time.sleep(config.step_s)
         _suffer(config, context, step)
+        _meet(context)
         metrics = {"val/score": top * step / config.steps}
         context.report(step, metrics, lambda step=step: _state(step))
     if not context.final:
@@ -54,6 +55,15 @@ def run(config: Config, context: Context) -> Mapping[str, float]:
     if context.is_main:
         (context.artifacts / "value.txt").write_text(str(top))
     return {"test/score": top}
+
+
+def _meet(context: Context) -> None:
+    """Do what ranks that train together do at each step: exchange tensors."""
+    if context.world_size > 1:
+        import torch
+        import torch.distributed
+
+        torch.distributed.all_reduce(torch.ones(1))
 
 
 def _state(step: int) -> State:
