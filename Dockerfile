@@ -6,7 +6,7 @@ WORKDIR /opt/xenograft
 COPY requirements.lock .
 RUN pip install --no-cache-dir uv && uv pip install --system --no-cache -r requirements.lock
 COPY . .
-RUN uv pip install --system --no-cache --no-deps . && useradd --uid 1000 --create-home xenograft && mkdir /work && chown 1000 /work
+RUN uv pip install --system --no-cache --no-deps . && useradd --uid 1000 --create-home xenograft && mkdir /work /artifacts && chown 1000 /work /artifacts
 USER 1000
 WORKDIR /work
 CMD ["xenograft", "--help"]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
+from cluster.manifests import IMAGE_USER, UNPRIVILEGED, Manifest, run_as
 from cluster.spec import check_namespace
 from cluster.yaml_text import yaml_text
 
-Manifest = dict[str, Any]
-
 _POSTGRES = "postgres:16-alpine"
+_POSTGRES_USER = 70
+"""Of the image: it may not start as root and then change to it."""
+
 _PORT = 5000
 _DATABASE = "mlflow"
 _SECRET = "mlflow-postgres"
@@ -111,7 +112,7 @@ def _postgres_pod() -> Manifest:
         "readinessProbe": {"exec": {"command": ["pg_isready", "-U", _DATABASE]}},
         "resources": _resources("1", "2Gi"),
     }
-    return _pod(container, "data", "postgres-data")
+    return _pod(container, "data", "postgres-data", _POSTGRES_USER)
 
 
 def _mlflow_pod(image: str, namespace: str) -> Manifest:
@@ -135,7 +136,7 @@ def _mlflow_pod(image: str, namespace: str) -> Manifest:
         },
         "resources": _resources("2", "4Gi"),
     }
-    return _pod(container, "artifacts", "mlflow-artifacts")
+    return _pod(container, "artifacts", "mlflow-artifacts", IMAGE_USER)
 
 
 def _probe() -> str:
@@ -151,10 +152,11 @@ def _resources(cpus: str, memory: str) -> Manifest:
     return {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"cpu": cpus, "memory": memory}}
 
 
-def _pod(container: Manifest, volume: str, claim: str) -> Manifest:
+def _pod(container: Manifest, volume: str, claim: str, user: int) -> Manifest:
     return {
         "automountServiceAccountToken": False,
-        "containers": [container],
+        "securityContext": run_as(user),
+        "containers": [container | {"securityContext": UNPRIVILEGED}],
         "volumes": [{"name": volume, "persistentVolumeClaim": {"claimName": claim}}],
     }
 

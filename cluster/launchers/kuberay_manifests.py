@@ -5,15 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
+from cluster.manifests import IMAGE_USER, UNPRIVILEGED, Manifest, run_as
 from cluster.spec import ClusterSpec, Kubernetes
 
-Manifest = dict[str, Any]
-
 _VOLUME = "storage"
-_UNPRIVILEGED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-_USER = {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000}
 
 _JOB_KEPT_S = 3600
 """How long the pods of a finished RayJob can still be looked at."""
@@ -73,6 +69,8 @@ def _ray(spec: ClusterSpec, dashboard: str) -> Manifest:
         # Makes the token, a secret, and gives it to every pod.
         "authOptions": {"mode": "token"},
         "enableInTreeAutoscaling": kubernetes.min_workers != kubernetes.max_workers,
+        # Of the container that the operator puts beside the head.
+        "autoscalerOptions": {"securityContext": UNPRIVILEGED},
         "headGroupSpec": {
             "serviceType": "ClusterIP",
             # Trials run on workers; the head keeps the driver and the ledger.
@@ -110,7 +108,7 @@ def _pod(spec: ClusterSpec, cpus: int, memory_gib: int, gpus: int) -> Manifest:
             {"name": _VOLUME, "mountPath": spec.storage},
             {"name": "shm", "mountPath": "/dev/shm"},
         ],
-        "securityContext": _UNPRIVILEGED,
+        "securityContext": UNPRIVILEGED,
     }
     # The object store lives there; the default is 64 MiB.
     shm = {"medium": "Memory", "sizeLimit": f"{max(1, memory_gib // 3)}Gi"}
@@ -118,7 +116,7 @@ def _pod(spec: ClusterSpec, cpus: int, memory_gib: int, gpus: int) -> Manifest:
         "metadata": {"labels": _labels(spec)},
         "spec": {
             "terminationGracePeriodSeconds": 90,
-            "securityContext": _USER,
+            "securityContext": run_as(IMAGE_USER),
             "containers": [container],
             "volumes": [
                 {"name": _VOLUME, "persistentVolumeClaim": {"claimName": _claim(spec)}},
@@ -137,14 +135,14 @@ def _submitter(spec: ClusterSpec) -> Manifest:
             "requests": {"cpu": "500m", "memory": "1Gi"},
             "limits": {"cpu": "1", "memory": "2Gi"},
         },
-        "securityContext": _UNPRIVILEGED,
+        "securityContext": UNPRIVILEGED,
     }
     return {
         "metadata": {"labels": _labels(spec)},
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
-            "securityContext": _USER,
+            "securityContext": run_as(IMAGE_USER),
             "containers": [container],
         },
     }

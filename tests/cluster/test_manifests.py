@@ -108,6 +108,35 @@ def test_kuberay_makes_the_token_and_only_pods_of_the_cluster_may_call() -> None
         assert template["metadata"]["labels"] == labels
 
 
+def test_every_pod_keeps_to_the_restricted_profile() -> None:
+    spec = load_spec(EXAMPLES / "kubernetes.toml")
+    job = kuberay_manifests.ray_job(spec, "demo-1", ["xenograft", "run", "demo"])
+    (cluster,) = yaml.safe_load_all(rendered("kubernetes")["raycluster.yaml"])
+    tracking = yaml.safe_load_all(kubernetes_files("image:1", "space")["mlflow.yaml"])
+    pods = [template["spec"] for template in pod_templates([cluster, job, *tracking])]
+    assert len(pods) == 7
+    containers = [container for pod in pods for container in pod["containers"]]
+    containers.append(cluster["spec"]["autoscalerOptions"])
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        # What a pod writes to is its own.
+        assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"]
+    for container in containers:
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_server_of_compose_may_write_to_its_artifacts() -> None:
+    services = yaml.safe_load(compose_files("image:1")["compose.yaml"])["services"]
+    (volume,) = services["mlflow"]["volumes"]
+    folder = volume.partition(":")[2]
+    # A new volume has the owner that the folder has in the image.
+    lines = (EXAMPLES.parents[1] / "Dockerfile").read_text().splitlines()
+    (made,) = [line for line in lines if "mkdir" in line]
+    assert folder in made.partition("chown 1000")[2].split()
+
+
 def test_a_ray_job_runs_the_study_and_goes() -> None:
     spec = load_spec(EXAMPLES / "kubernetes.toml")
     job = kuberay_manifests.ray_job(spec, "demo-1", ["xenograft", "run", "demo", "--set", "a=b c"])
