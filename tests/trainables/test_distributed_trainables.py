@@ -55,6 +55,7 @@ QUICK = {
         "knn",
         "probe",
         "probe_as_knobo",
+        "probe_path",
         "zero_shot",
     )
 }
