@@ -132,10 +132,7 @@ class CellProgress:
             return None
         chosen = self.chosen()
         if chosen is None:
-            self.end = CellEnd(
-                state="failed", replicates=(), chosen={}, reason="no search trial finished"
-            )
-            return self.end
+            return self.fail("no search trial finished")
         wanted = [self._replicate(chosen, i) for i in range(self.cell.budget.replicates)]
         states = [self.records[w.trial].state if w.trial in self.records else None for w in wanted]
         if None in states:
@@ -144,18 +141,18 @@ class CellProgress:
             w.trial for w, state in zip(wanted, states, strict=True) if state == "complete"
         )
         failed = len(wanted) - len(done)
-        self.end = CellEnd(
-            state="failed" if failed else "complete",
-            replicates=done,
-            chosen=chosen,
-            reason=f"{failed} of {len(wanted)} replicates failed" if failed else "",
+        return self._ends(
+            CellEnd(
+                state="failed" if failed else "complete",
+                replicates=done,
+                chosen=chosen,
+                reason=f"{failed} of {len(wanted)} replicates failed" if failed else "",
+            )
         )
-        return self.end
 
     def fail(self, reason: str) -> CellEnd:
         """End the cell without its number."""
-        self.end = CellEnd(state="failed", replicates=(), chosen={}, reason=reason)
-        return self.end
+        return self._ends(CellEnd(state="failed", replicates=(), chosen={}, reason=reason))
 
     def chosen(self) -> dict[str, Any] | None:
         """Return the parameters that validation chose; {} without a search; None if none can be."""
@@ -218,6 +215,8 @@ class CellProgress:
             if state == "complete" and record.value is None:
                 raise ValueError(f"trial {trial} is complete without an objective value")
             self._search.tell(trial, state, record.value)
+        if state != "failed":
+            self._forget_details(record)
         return record.value
 
     def retry(self, trial: str, after: FailureKind, micro_batches: int) -> None:
@@ -325,6 +324,20 @@ class CellProgress:
             params=dict(params),
             inputs=inputs,
         )
+
+    def _ends(self, end: CellEnd) -> CellEnd:
+        self.end = end
+        # A study has thousands of cells, and works at few of them at a time.
+        self._search = self._brackets = None
+        return end
+
+    def _forget_details(self, record: TrialRecord) -> None:
+        """Keep of a trial that will not run again what its cell is told by: best and last value."""
+        record.work = replace(record.work, config={}, flat_config={})
+        if record.values:
+            pick = max if self.cell.objective.mode == "max" else min
+            kept = {pick(record.values, key=record.values.__getitem__), max(record.values)}
+            record.values = {step: record.values[step] for step in sorted(kept)}
 
     def _value(self, record: TrialRecord) -> float | None:
         finite = [v for v in record.values.values() if math.isfinite(v)]

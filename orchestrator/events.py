@@ -7,7 +7,6 @@ time, which is what makes delivery to the tracking store idempotent.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
@@ -136,7 +135,7 @@ _KINDS: dict[str, type[Any]] = {
 
 def encode(event: Event) -> str:
     """Return the event as one line of JSON. NaN and infinities become strings ("nan", "inf")."""
-    body = {"event": event.kind, **_plain(dataclasses.asdict(event))}
+    body = {"event": event.kind, **_plain(vars(event))}
     return json.dumps(body, separators=(",", ":"), allow_nan=False)
 
 

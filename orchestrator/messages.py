@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.cell_progress import Work
@@ -50,7 +50,7 @@ _TYPES: dict[str, type[Any]] = {t.__name__: t for t in (Report, Final, Failure)}
 
 def pack(message: Message) -> dict[str, str]:
     """Return the Tune result that carries a message. NaN is kept (JSON's common extension)."""
-    return {KEY: json.dumps([type(message).__name__, asdict(message)])}
+    return {KEY: json.dumps([type(message).__name__, vars(message)])}
 
 
 def unpack(result: Mapping[str, Any]) -> Message | None:
@@ -69,12 +69,25 @@ def pack_work(work: Work, gpus: float = 0.0) -> dict[str, Any]:
     Args:
         gpus: what one rank of it holds.
     """
-    return {"work": json.dumps(asdict(work)), "gpus": gpus}
+    return {
+        "work": json.dumps(vars(work)),
+        "trial": work.trial,
+        "attempt": work.attempt,
+        "gpus": gpus,
+    }
 
 
 def unpack_work(config: Mapping[str, Any]) -> Work:
     """Inverse of :func:`pack_work`."""
     return Work(**json.loads(config["work"]))
+
+
+def unpack_trial(config: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the trial of a piece of work and the number of its attempt, which every result asks.
+
+    The attempt is that at which Tune took up the trial; it starts lost ones again by itself.
+    """
+    return config["trial"], config["attempt"]
 
 
 def unpack_gpus(config: Mapping[str, Any]) -> float:

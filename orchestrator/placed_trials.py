@@ -7,7 +7,7 @@ from typing import Any
 from ray.tune import Callback
 
 from orchestrator.gpu_room import GpuRoom
-from orchestrator.messages import unpack_work
+from orchestrator.messages import unpack_trial
 
 
 class PlacedTrials(Callback):  # type: ignore[misc]
@@ -23,4 +23,5 @@ class PlacedTrials(Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Take note that a trial runs."""
         del iteration, trials, info
-        self._room.left_waiting(unpack_work(trial.config).trial)
+        placed, _ = unpack_trial(trial.config)
+        self._room.left_waiting(placed)

@@ -13,7 +13,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.events import FailureKind
 from orchestrator.heartbeat import hung_note
-from orchestrator.messages import Final, Report, unpack, unpack_work
+from orchestrator.messages import Final, Report, unpack, unpack_trial
 from orchestrator.queue import StudyQueue
 
 _DEATHS = (
@@ -31,20 +31,23 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     Args:
         queue: the study's queue, shared with the searcher.
+        groups: a trial is a group of ranks, which ends by itself after its last word; otherwise
+            its worker is given to the next trial at once.
     """
 
-    def __init__(self, queue: StudyQueue) -> None:
+    def __init__(self, queue: StudyQueue, groups: bool = False) -> None:
         super().__init__()
         self._queue = queue
+        self._at_last_word = str(TrialScheduler.CONTINUE if groups else TrialScheduler.STOP)
         # Attempts that failed: Tune says their last word again, and the trial may be in another.
         self._failed: set[tuple[str, int]] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ARG002
-        """Return STOP or CONTINUE for a result. Tune repeats the last one when a trial returns."""
+        """Return STOP or CONTINUE for a result. Tune repeats the last one when a group returns."""
         message = unpack(result)
         if message is None or not self._is_at_work(trial):
             return str(TrialScheduler.CONTINUE)
-        trial_id = unpack_work(trial.config).trial
+        trial_id, attempt = unpack_trial(trial.config)
         if isinstance(message, Report):
             if self._queue.on_report(trial_id, message.step, message.metrics):
                 self._queue.on_stopped(trial_id)
@@ -54,9 +57,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             artifacts = f"trials/{trial_id}/artifacts" if message.artifacts else None
             self._queue.on_complete(trial_id, message.metrics, artifacts)
         else:
-            self._failed.add(_attempt(trial))
+            self._failed.add((trial_id, attempt))
             self._queue.on_failure(trial_id, message.kind, message.error, message.splittable)
-        return str(TrialScheduler.CONTINUE)
+        return self._at_last_word
 
     def on_trial_complete(
         self,
@@ -69,7 +72,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         Tune also calls this for trials that an interruption cuts off; those are not 'done'.
         """
         if result.get("done") and self._is_at_work(trial):
-            trial_id = unpack_work(trial.config).trial
+            trial_id, _ = unpack_trial(trial.config)
             self._queue.on_failure(trial_id, "bug", "the trial exited before run() returned")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
@@ -79,7 +82,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         """
         if not self._is_at_work(trial):
             return
-        trial_id = unpack_work(trial.config).trial
+        trial_id, _ = unpack_trial(trial.config)
         kind, text = self._cause(trial_id, trial.error_file)
         if trial.should_recover():
             self._queue.on_retry(trial_id, kind)
@@ -87,8 +90,8 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             self._queue.on_failure(trial_id, kind, text[-_MOST_ERROR:])
 
     def _is_at_work(self, trial: Any) -> bool:
-        running = self._queue.record(unpack_work(trial.config).trial).running
-        return running and _attempt(trial) not in self._failed
+        trial_id, attempt = unpack_trial(trial.config)
+        return self._queue.record(trial_id).running and (trial_id, attempt) not in self._failed
 
     def _cause(self, trial_id: str, error_file: str | None) -> tuple[FailureKind, str]:
         hung = hung_note(self._queue.ledger.path.parent / "trials" / trial_id)
@@ -103,8 +106,3 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Do nothing: the queue was rebuilt from the ledger."""
-
-
-def _attempt(trial: Any) -> tuple[str, int]:
-    work = unpack_work(trial.config)
-    return work.trial, work.attempt

@@ -6,11 +6,14 @@ process or another, exactly as far as the ledger says.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from ray.tune.search import Searcher
+from ray.tune.experiment import Experiment, Trial
+from ray.tune.search import ConcurrencyLimiter, Searcher, SearchGenerator
 
-from orchestrator.messages import pack_work
+from orchestrator.messages import pack_work, unpack_gpus
 from orchestrator.queue import StudyQueue
 
 
@@ -24,13 +27,6 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def __init__(self, queue: StudyQueue) -> None:
         super().__init__()
         self._queue = queue
-
-    def set_search_properties(
-        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
-    ) -> bool:
-        """Refuse a metric, mode or space of Tune's: every cell has its own."""
-        del spec
-        return metric is None and mode is None and not config
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # noqa: ARG002
         """Return a trial's config, None while nothing is ready, FINISHED when all cells ended."""
@@ -52,3 +48,46 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Do nothing: the queue was rebuilt from the ledger."""
+
+
+class StudyTrials(SearchGenerator):  # type: ignore[misc]
+    """Make Tune's trials of what is suggested.
+
+    Tune's own way parses a command line for each, and keeps its config three times over.
+
+    Args:
+        queue: the study's queue, shared with the scheduler.
+        experiment: the function that trials run, and where their files go.
+        slots: trials at once.
+        resources: what a trial holds, given the GPUs of one rank of it.
+    """
+
+    def __init__(
+        self,
+        queue: StudyQueue,
+        experiment: Experiment,
+        slots: int,
+        resources: Callable[[float], Any],
+    ) -> None:
+        super().__init__(ConcurrencyLimiter(StudySearcher(queue), max_concurrent=slots))
+        # Tune compares what trials hold whenever it looks for a worker: equal ones are one.
+        self._resources = cache(resources)
+        self.add_configurations([experiment])
+
+    def create_trial_if_possible(self, experiment_spec: Mapping[str, Any]) -> Trial | None:
+        """Return the next trial, None while there is none."""
+        trial_id = Trial.generate_id()
+        config = self.searcher.suggest(trial_id)
+        if config == Searcher.FINISHED:
+            self.set_finished()
+        if not isinstance(config, dict):
+            return None
+        return Trial(
+            experiment_spec["run"],
+            config=config,
+            trial_id=trial_id,
+            storage=experiment_spec["storage"],
+            placement_group_factory=self._resources(unpack_gpus(config)),
+            trial_dirname_creator=lambda trial: trial.trial_id,
+            max_failures=experiment_spec["max_failures"],
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,6 +76,9 @@ def _run_distributed(work: Work, environment: TrialEnvironment) -> None:
     from ray.train.torch import TorchTrainer
     from ray.tune.integration.ray_train import TuneReportCallback
 
+    from orchestrator.group_places import watch_places
+
+    watch_places()
     resources = {"CPU": environment.cpus_per_worker}
     if environment.gpus_per_worker:
         resources["GPU"] = environment.gpus_per_worker
@@ -186,11 +190,11 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
     Raises:
         ResourceError: a GPU was asked for and torch sees none.
     """
-    import torch
-
-    torch.set_num_threads(max(1, int(environment.cpus_per_worker)))
+    _limit_threads(max(1, int(environment.cpus_per_worker)))
     device = "cpu"
     if environment.gpus_per_worker > 0:
+        import torch
+
         if not torch.cuda.is_available():
             raise ResourceError("the trial holds a GPU but torch sees none: check driver and build")
         device = "cuda"
@@ -215,3 +219,12 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         loader_workers=environment.loader_workers,
         micro_batches=work.micro_batches,
     )
+
+
+def _limit_threads(count: int) -> None:
+    """Let torch compute in so many threads, whether it is imported by now or when it is needed."""
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(count)
+    os.environ["MKL_DYNAMIC"] = "FALSE"  # or it takes no more than there are cores
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(count)

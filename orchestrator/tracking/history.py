@@ -35,7 +35,7 @@ class History:
     Args:
         session: the latest one.
         ends: trial id -> the metrics it returned.
-        steps: trial id -> the last step it reported.
+        steps: trial id -> the last step it reported, of trials that may go on.
         closed: cells that ended and had no trial started since.
         cells: cell id -> the cell as it was planned last.
         replicates: trial id -> a replicate that ended well.
@@ -56,6 +56,8 @@ class History:
         elif isinstance(event, EndEvent):
             if event.metrics:
                 self.ends[event.trial] = event.metrics
+            if event.state != "failed":
+                self.steps.pop(event.trial, None)
             start = self._started.pop(event.trial, None)
             if start is not None and event.state == "complete":
                 self.replicates[event.trial] = Replicate(start=start, end=event)

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from rich.console import Console
 
 import orchestrator.packing as packing
 import orchestrator.runner as runner
+import orchestrator.trial
 from orchestrator.gpu_need import GpuNeed
 from orchestrator.messages import Final, Report, pack, unpack_gpus, unpack_work
 from orchestrator.plan import Plan, make_plan
+from orchestrator.ray_cluster import ray_environment
 from orchestrator.selection import Selection
 from orchestrator.settings import resolve
 
@@ -59,11 +62,12 @@ def needs(plan: Plan, *_: Any) -> dict[str, GpuNeed]:
 
 
 def main(folder: Path) -> None:
-    runner.make_trial_function = make_trial_function
+    # Before the module that uses it is imported, which is when trials are run.
+    orchestrator.trial.make_trial_function = make_trial_function
     packing.gpu_needs = needs
     options = {"storage": folder, "gpus_per_worker": "auto", "gpu_memory_gib": GPU_GIB}
     settings = resolve({**options, "cpus_per_worker": 0.25}, {}, folder).settings
-    runner._ray_environment(settings)
+    ray_environment(settings)
     ray.init(
         address="local",
         num_cpus=4,
@@ -74,7 +78,7 @@ def main(folder: Path) -> None:
     )
     selection = Selection(study="toy_package.study", recipe="paper", replicates=3)
     plan = make_plan(selection, settings.locations)
-    runner._given_cluster = lambda _: runner.nullcontext()
+    runner.given_cluster = lambda _: nullcontext()
     outcome = runner.run_plan(plan, settings, Console(file=io.StringIO()))
     seen = [json.loads(path.read_text()) for path in (folder / "toy" / "seen").iterdir()]
     told = {"finished": outcome.finished, "failed": outcome.failed_cells, "seen": seen}

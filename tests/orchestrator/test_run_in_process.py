@@ -11,12 +11,13 @@ import pytest
 from local_executor import toy_plan
 from rich.console import Console
 
-from orchestrator.events import EndEvent, StartEvent
+from orchestrator.events import EndEvent, Event, ReportEvent, StartEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import make_plan
 from orchestrator.runner import Outcome, run_plan
 from orchestrator.selection import Selection
 from orchestrator.settings import Settings, resolve
+from trainables.errors import StorageError
 
 pytestmark = [
     pytest.mark.integration,
@@ -124,6 +125,39 @@ def test_a_bug_is_reported_once_with_its_traceback_and_not_retried(
     assert [end.failure for end in failed] == ["bug"]
     assert "RuntimeError: planted bug" in failed[0].error
     assert shown.count("(bug): RuntimeError: planted bug") == 1
+
+
+def test_tune_keeps_no_trial_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.controller import StudyController
+
+    kept: list[int] = []
+    step_end = StudyController.on_step_end
+
+    def watched(self: StudyController) -> None:
+        step_end(self)
+        kept.append(len(self.get_trials()))
+
+    monkeypatch.setattr(StudyController, "on_step_end", watched)
+    outcome, _ = _run_toy(_settings(tmp_path), only={"experiment": ("main",)})
+    assert outcome.ran == 16
+    assert (max(kept), kept[-1]) == (2, 0)
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_run_with_its_own_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Ledger.append
+
+    def full(self: Ledger, event: Event) -> None:
+        if isinstance(event, ReportEvent):
+            raise StorageError("cannot write the ledger: no space left on device")
+        append(self, event)
+
+    monkeypatch.setattr(Ledger, "append", full)
+    with pytest.raises(StorageError, match="no space left"):
+        _run_toy(_settings(tmp_path), only={"experiment": ("main",), "name": ("b",)})
 
 
 def test_the_time_budget_ends_a_run_that_can_go_on(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Ray Tune's controller as this project drives it: step by step, and without a memory of its own.
+
+``Tuner.fit`` keeps every trial of a run, pickles all of them into a snapshot at its end, and reads
+that again to say how they went. The ledger has all that.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ray.tune import TuneError
+from ray.tune.execution.tune_controller import TuneController
+
+from trainables.errors import XenograftError
+
+
+class StudyController(TuneController):  # type: ignore[misc]
+    """Place trials on workers, and forget those that have ended."""
+
+    def run(self) -> None:
+        """Run trials until the searcher has no more, the time is up, or the first Ctrl-C.
+
+        Raises:
+            XenograftError: what the queue could not do, as to write its ledger.
+        """
+        with _first_interrupt() as interrupted:
+            try:
+                while not (interrupted.is_set() or self.is_finished()):
+                    self.step()
+            except TuneError as error:
+                # Tune turns what its callbacks raise into text.
+                if isinstance(error.__context__, XenograftError):
+                    raise error.__context__ from None
+                raise
+            finally:
+                self.cleanup()
+
+    def checkpoint(self, force: bool = False, wait: bool = False) -> None:
+        """Do nothing: the ledger holds the state."""
+
+    def on_step_end(self) -> None:
+        """Forget the trials that have ended; their workers are known apart from them."""
+        super().on_step_end()
+        for trial in self._stopped_trials | self._failed_trials:
+            self._trials.remove(trial)
+            self._live_trials.discard(trial)
+        self._stopped_trials.clear()
+        self._failed_trials.clear()
+        # What the next snapshot would have to tell.
+        self._trials_to_cache.clear()
+
+
+@contextmanager
+def _first_interrupt() -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C sets; the next one interrupts as ever."""
+    interrupted = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def on_interrupt(_: int, __: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
