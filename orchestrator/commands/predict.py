@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.options import Json, with_settings
-from orchestrator.console import ERR, OUT, print_json, print_rows, print_warning
+from orchestrator.console import ERR, OUT, print_json, print_rows, print_warning, progress_bar
 from orchestrator.settings import Resolved
 
 if TYPE_CHECKING:
@@ -60,9 +60,12 @@ def predict(
         with ERR.status("loading the model"):
             predictor = _load(folder, resolved)
             channels = picture_channels(folder)
-        with ERR.status("looking at the pictures"):
+        with progress_bar("looking at the pictures") as progress:
             seen = _read(pictures, channels)
-            found = [predictor.predict(picture_chw, texts or ()) for picture_chw in seen]
+            found = []
+            for picture_chw in seen:
+                found.append(predictor.predict(picture_chw, texts or ()))
+                progress(len(found), len(seen))
     drawn = [
         _draw(number, path, picture_chw, prediction, overlays)
         for number, (path, picture_chw, prediction) in enumerate(

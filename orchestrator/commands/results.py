@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import Json, StudyName, given_again, with_settings
-from orchestrator.console import ERR, OUT, print_json, print_next
+from orchestrator.console import ERR, OUT, print_json, print_next, progress_bar
 from orchestrator.settings import Resolved
 from trainables.errors import ResourceError, TrackingError
 
@@ -47,8 +47,8 @@ def report(
         return
     print_tables(findings, OUT)
     folder = out or resolved.settings.study_folder(spec.name) / "report"
-    with ERR.status("drawing tables and figures"):
-        page, *others = build_report(findings, folder)
+    with progress_bar("drawing tables and figures") as progress:
+        page, *others = build_report(findings, folder, progress)
     line = f"wrote {page} and {len(others)} tables and figures beside it"
     OUT.print(line, markup=False, soft_wrap=True)
     print_next(f"open the page, or xenograft ui{given_again(resolved)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from orchestrator.report.cell_figures import CellFigure, cell_figures
@@ -25,13 +25,18 @@ _MOST_INLINE = 150
 """Cells whose figures are in the page: they make it about 5 MB."""
 
 
-def build_report(findings: Findings, folder: Path) -> list[Path]:
+def build_report(
+    findings: Findings, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> list[Path]:
     """Write the page, the numbers as CSV, ``tables/*.tex`` and ``figures/*`` into a folder.
 
     ``results.csv`` has the numbers of the tables, ``cells.csv`` what each cell stands on,
     ``metrics.csv`` every metric of each cell.
     Where runs left logs for it, ``model_selection.csv`` too; where they left pictures,
     ``galleries/*``; where the study compares levels, ``comparisons.csv``.
+
+    Args:
+        progress: called with how many cells have their figures, and how many there are.
 
     Returns:
         The files written, the page first.
@@ -41,18 +46,24 @@ def build_report(findings: Findings, folder: Path) -> list[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write_all(findings, folder)
+        return _write_all(findings, folder, progress or _unheard)
     except OSError as error:
         raise StorageError(f"cannot write the report to {folder}: {error.strerror}") from error
 
 
-def _write_all(findings: Findings, folder: Path) -> list[Path]:
+def _unheard(done: int, total: int) -> None:
+    del done, total
+
+
+def _write_all(
+    findings: Findings, folder: Path, progress: Callable[[int, int], None]
+) -> list[Path]:
     results, study, tables = findings.results, findings.study, findings.tables
     files = {f"tables/{file_name(t.name)}.tex": table_latex(t) for t in tables}
     if findings.pairs:
         files["comparisons.csv"] = pairs_csv(findings.pairs)
     of_study = _study_figures(study_figures(findings), folder, files)
-    of_cells = _cell_figures(results, folder, files)
+    of_cells = _cell_figures(results, folder, files, progress)
     if findings.selection:
         files["model_selection.csv"] = selection_csv(findings.selection)
     galleries = fetch_galleries(results, study, folder / GALLERIES)
@@ -93,12 +104,15 @@ def _study_figures(
 
 
 def _cell_figures(
-    results: StudyResults, folder: Path, files: dict[str, str]
+    results: StudyResults,
+    folder: Path,
+    files: dict[str, str],
+    progress: Callable[[int, int], None],
 ) -> dict[str, list[PageFigure]]:
     """Draw what each cell has to show; of many cells, the page only links the files."""
     shown: dict[str, list[PageFigure]] = {}
     inline = len(results.cells) <= _MOST_INLINE
-    for cell in results.cells:
+    for done, cell in enumerate(results.cells, start=1):
         for figure in cell_figures(cell):
             file = f"figures/{file_name(cell.name)}-{figure.name}-{cell.cell[:8]}.svg"
             text = files[file] = _drawn(figure, folder / file)
@@ -111,6 +125,7 @@ def _cell_figures(
                     svg=inline_svg(text, words) if inline else "",
                 )
             )
+        progress(done, len(results.cells))
     return shown
 
 

@@ -371,6 +371,13 @@ def test_figures_of_many_cells_are_linked_and_not_in_the_page(
     assert (tmp_path / "many" / link.replace("%3D", "=")).is_file()
 
 
+def test_the_bar_of_a_report_reaches_its_end_cell_by_cell(tmp_path: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    findings = Findings(results=full_results(), study=full_study())
+    build_report(findings, tmp_path, lambda *at: heard.append(at))
+    assert heard == [(1, 2), (2, 2)]
+
+
 def test_figures_are_drawn_again_only_when_their_numbers_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
