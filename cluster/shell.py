@@ -22,7 +22,7 @@ def run(command: Sequence[str], stdin: str = "", timeout_s: float = 900.0) -> st
     Raises:
         LaunchError: it is not installed, takes too long, or fails; the message has its last words.
     """
-    _require(command[0])
+    require(command[0])
     try:
         done = subprocess.run(
             command, input=stdin, capture_output=True, text=True, check=False, timeout=timeout_s
@@ -41,11 +41,16 @@ def stream(command: Sequence[str], stdin: str = "") -> int:
     Raises:
         LaunchError: it is not installed.
     """
-    _require(command[0])
+    require(command[0])
     return subprocess.run(command, input=stdin, text=True, check=False).returncode
 
 
-def _require(program: str) -> None:
+def require(program: str) -> None:
+    """Check that a program can be run.
+
+    Raises:
+        LaunchError: it is not installed.
+    """
     if shutil.which(program) is None:
         raise LaunchError(f"'{program}' is not installed here, or not on the PATH")
 

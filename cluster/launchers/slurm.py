@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster import jobs
 from cluster.launcher import study_command
-from cluster.shell import LaunchError, run, stream
+from cluster.shell import LaunchError, require, run, stream
 from cluster.spec import ClusterSpec, Slurm
 from cluster.state import state_folder, write_files
 
@@ -91,6 +91,7 @@ class SlurmLauncher:
     def submit(self, arguments: Sequence[str]) -> str:
         """Queue a study; return the number of its job."""
         script = self.script(arguments)
+        require("sbatch")  # before anything is left behind
         run(["mkdir", "-p", f"{self.spec.storage}/slurm"])
         folder = state_folder(self.spec.name)
         (path,) = write_files(folder, {f"{jobs.job_name(arguments[0])}.sbatch": script})

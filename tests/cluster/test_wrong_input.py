@@ -109,19 +109,31 @@ def test_an_unknown_host_is_named_with_what_ssh_says() -> None:
         ).status()
 
 
-def test_a_slurm_job_without_a_log_is_told_from_one_that_is_silent(tmp_path: Path) -> None:
-    spec = ClusterSpec(
-        name="test",
-        kind="slurm",
-        storage=str(tmp_path),
-        environment="/e",
-        slurm=Slurm(nodes=1, cpus_per_node=1),
+def slurm_at(storage: Path) -> SlurmLauncher:
+    slurm = Slurm(nodes=1, cpus_per_node=1)
+    return SlurmLauncher(
+        ClusterSpec(name="test", kind="slurm", storage=str(storage), environment="/e", slurm=slurm)
     )
+
+
+def test_a_slurm_job_without_a_log_is_told_from_one_that_is_silent(tmp_path: Path) -> None:
     with pytest.raises(LaunchError, match="job 12 has printed nothing"):
-        SlurmLauncher(spec).logs("12", follow=False)
+        slurm_at(tmp_path).logs("12", follow=False)
     (tmp_path / "slurm").mkdir()
     (tmp_path / "slurm" / "12.log").touch()
-    assert SlurmLauncher(spec).logs("12", follow=False) == 0
+    assert slurm_at(tmp_path).logs("12", follow=False) == 0
+
+
+def test_without_slurm_a_submission_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "mkdir").symlink_to("/bin/mkdir")
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(LaunchError, match="'sbatch' is not installed here"):
+        slurm_at(tmp_path / "storage").submit(["demo"])
+    assert not (tmp_path / "storage").exists()
 
 
 def test_of_a_program_s_traceback_the_error_is_shown() -> None:
