@@ -25,7 +25,15 @@ echo "ray $*" >> "$RECORD"
 echo "token $(stat -c %a "$RAY_AUTH_TOKEN_PATH") $(wc -c < "$RAY_AUTH_TOKEN_PATH")" >> "$RECORD"
 exec sleep 30
 """
-PYTHON = 'echo "python $*" >> "$RECORD"\n'
+# Both nodes are waited for, as they are in earnest.
+PYTHON = """\
+echo "python $*" >> "$RECORD"
+for _ in $(seq 100); do
+  if [ "$(grep -c ^token "$RECORD")" = 2 ]; then exit 0; fi
+  sleep 0.1
+done
+exit 1
+"""
 XENOGRAFT = """\
 echo "mode $RAY_AUTH_MODE" >> "$RECORD"
 for word in "$@"; do echo "word $word" >> "$RECORD"; done
