@@ -35,6 +35,8 @@ class PairTable:
         """What the numbers are."""
         kinds = ", ".join(dict.fromkeys(pair.kind for pair in self.pairs))
         tested = sum(pair.p is not None for pair in self.pairs)
+        if not tested:
+            return f"Mean difference over {self.over}; no pair is tested: {kinds}."
         return (
             f"Mean difference over {self.over}; p corrected by Holm over {tested} "
             f"{'pair' if tested == 1 else 'pairs'}. By: {kinds}."

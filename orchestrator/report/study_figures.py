@@ -69,7 +69,7 @@ class ReportFigure:
 
     def draw(self) -> Figure:
         """Draw it; takes seconds where it has many panels."""
-        return _stamp(in_style(self.drawing), self.labels)
+        return in_style(lambda: _stamp(self.drawing(), self.labels))
 
 
 @cache

@@ -24,11 +24,12 @@ from scipy import stats
 from orchestrator.report import Findings, build_report, print_tables, to_json
 from orchestrator.report.number import p_text
 from orchestrator.report.pair_figure import draw_pairs
+from orchestrator.report.pair_table import PairTable
 from orchestrator.report.pairs import Pair, compare_pairs
 from orchestrator.report.results import StudyResults
 from orchestrator.report.tables import build_tables
 from search_spaces.compare import Compare
-from search_spaces.study import Study
+from search_spaces.study import Factor, Study
 from trainables.errors import ConfigError
 
 COMPARE = Compare(levels="method", over="set")
@@ -112,6 +113,14 @@ def test_one_seed_without_cases_is_no_test() -> None:
     (pair,) = pairs({("a", "s"): [0.7], ("b", "s"): [0.6]})
     assert (pair.p, pair.p_holm) == (None, None)
     assert pair.kind == "a cell has one seed, and no results per case"
+    table = PairTable(
+        experiment="main",
+        title="",
+        factor=Factor(name="method", levels=("a", "b")),
+        over="data set",
+        pairs=(pair,),
+    )
+    assert table.words == f"Mean difference over data set; no pair is tested: {pair.kind}."
 
 
 def test_other_factors_are_averaged_before_sets_are_compared() -> None:

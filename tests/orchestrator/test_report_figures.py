@@ -21,6 +21,7 @@ from orchestrator.report.curve_panels import draw_curves
 from orchestrator.report.facets import Facet, pages, sharing
 from orchestrator.report.factor_curves import factor_panels
 from orchestrator.report.figure_format import svg
+from orchestrator.report.figure_style import INK
 from orchestrator.report.gain_scatter import scatter
 from orchestrator.report.heat_maps import MatrixPanel, draw_matrices, matrix_panels
 from orchestrator.report.layer_curves import layer_panels
@@ -357,6 +358,18 @@ def test_a_figure_says_what_its_numbers_stand_on() -> None:
     assert "synthetic: made on generated pictures" in figures["depth"].draw().get_supxlabel()
     assert figures["sim"].labels == ()
     assert "synthetic" not in figures["sim"].draw().get_supxlabel()
+
+
+def test_what_numbers_stand_on_has_the_ink_of_the_page() -> None:
+    """Also below a figure without a label of its axis, such as a matrix of pairs."""
+    pair = Pair(first="a", second="b", effect=0.1, units=5, p=0.5, kind="", p_holm=0.5)
+    matrix = partial(draw_pairs, [pair], Factor(name="method", levels=("a", "b")))
+    named = dict.fromkeys(("of", "name", "title", "words"), "")
+    pairs = ReportFigure(labels=("synthetic",), drawing=matrix, **named)
+    stamped = [f for f in drawn(full_results(), full_study()) if f.labels]
+    for figure in (pairs, *stamped):
+        notes = re.findall(r"<text[^>]*>synthetic: .*?</text>", svg(figure.draw()))
+        assert [INK in note for note in notes] == [True]
 
 
 def test_figures_of_many_cells_are_linked_and_not_in_the_page(
