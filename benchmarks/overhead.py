@@ -33,7 +33,7 @@ from typing import Any
 from rich.console import Console
 from sleeping.study import CELL, REPORTS, SPACE, score
 
-from orchestrator.events import ReportEvent, StartEvent
+from orchestrator.events import EndEvent, ReportEvent, StartEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import make_plan
 from orchestrator.selection import Selection
@@ -119,6 +119,31 @@ def starts_s(settings: Settings, trial_s: float) -> list[float]:
     return sorted(ms / 1000 - trial_s / REPORTS for ms in latest)
 
 
+def waits_ms(settings: Settings, trial_s: float) -> dict[str, float]:
+    """Return the medians of what a slot waits for, from the times in the ledger.
+
+    A report: from its trial to the ledger and back. The end: from the last report on. The queue:
+    until the next trial is handed out. A start: until that is at work.
+    """
+    waits: dict[str, list[float]] = {"a report": [], "the end": [], "the queue": [], "a start": []}
+    latest: dict[str, int] = {}
+    ended = 0
+    sleep_ms = 1e3 * trial_s / REPORTS
+    for _, event in Ledger(settings.storage / "sleeping" / "ledger.jsonl").read():
+        if isinstance(event, StartEvent):
+            waits["the queue"].append(event.t - ended)
+            latest[event.trial] = event.t
+        elif isinstance(event, ReportEvent):
+            waits["a report" if event.step > 1 else "a start"].append(
+                event.t - latest[event.trial] - sleep_ms
+            )
+            latest[event.trial] = event.t
+        elif isinstance(event, EndEvent):
+            waits["the end"].append(event.t - latest[event.trial])
+            ended = event.t
+    return {name: statistics.median(values) for name, values in waits.items()}
+
+
 def bare(folder: Path, trial_s: float, trials: int) -> float:
     from ray import tune
 
@@ -200,8 +225,10 @@ def main() -> None:
         b = measure(lambda: bare(folder, trial_s, TRIALS))
         a = measure(lambda: ours(settings.settings, many, TRIALS))
         ray.shutdown()
-        starts = starts_s(settings.settings, trial_s)
+        starts, waits = starts_s(settings.settings, trial_s), waits_ms(settings.settings, trial_s)
     print_table(a, b, trial_s)
+    told = ", ".join(f"{name} {ms:.0f} ms" for name, ms in waits.items())
+    print(f"what a slot waits for, medians: {told}")
     start_s, late = statistics.median(starts), statistics.quantiles(starts, n=20)[-1]
     print(
         f"ROW | start of a trial in a worker that ran one before | {start_s:.3f} s "

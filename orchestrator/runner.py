@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,9 @@ from trainables.errors import StorageError
 
 _DRAIN_S = 60.0
 """How long the end of a run waits for a tracking store that takes nothing."""
+
+_TURN_S = 0.0005
+"""How long a thread of the driver keeps the interpreter from one that asks for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +185,24 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
     queue.room = make_room(queue.plan, settings, nodes)
     slots = trial_slots(replace(settings, gpus_per_worker=queue.room.least), nodes)
     console.print(f"[dim]{queue.remaining} trials to run, {slots} at a time[/]")
-    with ProgressView(queue, console).live():
+    with ProgressView(queue, console).live(), _quick_turns():
         run_trials(queue, settings, folder, slots)
     shutil.rmtree(folder / "tune", ignore_errors=True)
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Let the thread that serves the trials have the interpreter soon after it asks for it.
+
+    The tracker keeps it busy for long, and this one lets go of it many times for a report: each
+    time it would wait for the usual 5 ms.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from functools import cache
 from typing import Any
 
 from ray.tune.experiment import Experiment, Trial
+from ray.tune.registry import get_trainable_cls
 from ray.tune.search import ConcurrencyLimiter, Searcher, SearchGenerator
+from ray.tune.trainable import Trainable
 
 from orchestrator.messages import pack_work, unpack_gpus
 from orchestrator.queue import StudyQueue
@@ -50,6 +52,18 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Do nothing: the queue was rebuilt from the ledger."""
 
 
+class _StudyTrial(Trial):  # type: ignore[misc]
+    """A trial that has its class: Tune asks the cluster for it, three times a trial."""
+
+    def __init__(self, trainable: type[Trainable], name: str, **options: Any) -> None:
+        self._trainable = trainable
+        super().__init__(name, stub=True, **options)
+
+    def get_trainable_cls(self) -> type[Trainable]:
+        """Return the class that runs the trial."""
+        return self._trainable
+
+
 class StudyTrials(SearchGenerator):  # type: ignore[misc]
     """Make Tune's trials of what is suggested.
 
@@ -72,6 +86,7 @@ class StudyTrials(SearchGenerator):  # type: ignore[misc]
         super().__init__(ConcurrencyLimiter(StudySearcher(queue), max_concurrent=slots))
         # Tune compares what trials hold whenever it looks for a worker: equal ones are one.
         self._resources = cache(resources)
+        self._trainable = get_trainable_cls(experiment.run_identifier)
         self.add_configurations([experiment])
 
     def create_trial_if_possible(self, experiment_spec: Mapping[str, Any]) -> Trial | None:
@@ -82,7 +97,8 @@ class StudyTrials(SearchGenerator):  # type: ignore[misc]
             self.set_finished()
         if not isinstance(config, dict):
             return None
-        return Trial(
+        return _StudyTrial(
+            self._trainable,
             experiment_spec["run"],
             config=config,
             trial_id=trial_id,
