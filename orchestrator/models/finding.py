@@ -97,7 +97,7 @@ def _unknown(client: Any, found: re.Match[str], store: str) -> SelectionError:
     if not known:
         return SelectionError(
             f"the store {store} has no model '{name}', and no other: models are registered when "
-            "all replicates of a cell are complete"
+            "all replicates of a cell are complete, those of smoke runs never"
         )
     return SelectionError(f"the store {store} has no model '{name}'.{did_you_mean(name, known)}")
 
