@@ -6,6 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.compiling import require_local_compiler
 from orchestrator.equal_shares import require_equal_shares
 from orchestrator.events import CellEvent, EndEvent, StartEvent
 from orchestrator.ledger import Ledger
@@ -51,10 +52,11 @@ def estimate(plan: Plan, settings: Settings) -> Estimate:
     """Estimate what is left of a plan.
 
     Raises:
-        ResourceError: a trial can never be placed on this machine, or its workers cannot share a
-            batch.
+        ResourceError: a trial can never be placed on this machine, its workers cannot share a
+            batch, or there is no compiler for its network.
     """
     require_equal_shares(plan, settings.workers_per_trial)
+    require_local_compiler(settings)
     ledger = Ledger(settings.study_folder(plan.study.name) / "ledger.jsonl")
     queue = StudyQueue(plan, ledger, look_only=True)
     slots = None if settings.address else trial_slots(settings, [local_node()])

@@ -20,6 +20,7 @@ from types import FrameType
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from orchestrator.compiling import require_local_compiler
 from orchestrator.equal_shares import require_equal_shares
 from orchestrator.events import GOES_ON, EndEvent, Event
 from orchestrator.ledger import Ledger
@@ -70,6 +71,7 @@ def run_plan(plan: Plan, settings: Settings, console: Console) -> Outcome:
     """
     plan.require_runnable()
     require_equal_shares(plan, settings.workers_per_trial)
+    require_local_compiler(settings)
     check_uri(settings.tracking_uri)
     folder = settings.study_folder(plan.study.name)
     ray_environment(settings)

@@ -38,6 +38,7 @@ class TrialEnvironment:
     cpus_per_worker: float
     gpus_per_worker: float
     loader_workers: int
+    compile: bool
     timeout_s: float
     """How long a trial may go without a report; 0: for ever."""
 
@@ -218,6 +219,7 @@ def make_context(work: Work, environment: TrialEnvironment, rank: int, world_siz
         device=device,
         loader_workers=environment.loader_workers,
         micro_batches=work.micro_batches,
+        compile=environment.compile,
     )
 
 

@@ -39,6 +39,7 @@ def run_trials(queue: StudyQueue, settings: Settings, folder: Path, slots: int) 
         cpus_per_worker=settings.cpus_per_worker,
         gpus_per_worker=settings.gpus,
         loader_workers=settings.loader_workers,
+        compile=settings.compile,
         timeout_s=60 * settings.trial_timeout_min,
     )
     experiment = Experiment(

@@ -71,6 +71,8 @@ class Context:
         checkpoint_every: checkpoint at steps that are a multiple of this.
         micro_batches: compute each batch in this many parts, to need less memory; no part of what
             the trial is, since the step it takes is the same.
+        compile: train with compiled networks, where a trainable trains one; no part of what the
+            trial is either.
         splittable: set by the training loop: whether it can compute a batch in parts.
     """
 
@@ -87,6 +89,7 @@ class Context:
     loader_workers: int = 0
     checkpoint_every: int = 1
     micro_batches: int = 1
+    compile: bool = False
     splittable: bool = False
     send: Send | None = None
     _reports: list[tuple[int, dict[str, float]]] = field(default_factory=list, init=False)

@@ -127,6 +127,14 @@ _RESOURCES: dict[str, Any] = {
         float | None,
         typer.Option(help="Memory of a GPU, for 'auto' (0: ask them).", show_default=False),
     ],
+    "compile": Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile",
+            help="Train with compiled networks: a wait first, then faster steps.",
+            show_default=False,
+        ),
+    ],
     "max_concurrent": Annotated[
         int | None, typer.Option(help="Trials at once (0: as many as fit).", show_default=False)
     ],

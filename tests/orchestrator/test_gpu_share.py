@@ -33,6 +33,7 @@ def test_the_share_of_a_gpu_bounds_its_memory(
         cpus_per_worker=1.0,
         gpus_per_worker=gpus,
         loader_workers=0,
+        compile=False,
         timeout_s=0.0,
     )
     context = make_context(work, environment, rank=0, world_size=1)

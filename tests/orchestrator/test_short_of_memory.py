@@ -70,6 +70,7 @@ def _messages(config: Any, folder: Path, locations: Locations, micro_batches: in
         cpus_per_worker=1,
         gpus_per_worker=0,
         loader_workers=0,
+        compile=False,
         timeout_s=0,
     )
     sent: list[Message] = []

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from trainables.config import seed_from
 from trainables.context import Context, State
+from trainables.engine.compiled import compiled
 from trainables.engine.config import FitConfig
 from trainables.engine.distributed import (
     share_buffers,
@@ -51,6 +52,7 @@ class Training(Generic[BatchT]):
         begin_epoch: told the number of every epoch before its batches are asked for, where they
             differ between epochs by more than their order.
         split: cuts a batch that does not fit the memory; None for a loss that needs all of it.
+        small: the model is a layer or two, which no compiler makes faster.
     """
 
     cases: int
@@ -59,6 +61,7 @@ class Training(Generic[BatchT]):
     evaluate: Callable[[int], dict[str, float]]
     begin_epoch: Callable[[int], None] | None = None
     split: Split[BatchT] | None = None
+    small: bool = False
 
 
 class _Validation(NamedTuple):
@@ -125,6 +128,7 @@ class _Run(Generic[BatchT]):
         self, model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context
     ) -> None:
         self.training, self.config, self.context = training, config, context
+        self.compiles = context.compile and not training.small
         model = with_synchronised_norms(place(model, context.device), context)
         self.model = model
         set_training_mode(model)
@@ -160,7 +164,8 @@ class _Run(Generic[BatchT]):
             logger.info("%s goes on after epoch %d", self.context.trial_id, epoch)
         elif self.config.selection == "paper":
             self.best = Best(value=0.0, epoch=0, model=snapshot(self.model))
-        self.wrapped = wrap(self.model, self.context)
+        model = compiled(self.model, self.context.device) if self.compiles else self.model
+        self.wrapped = wrap(model, self.context)
         return epoch if found is not None else 0
 
     def state(self) -> State:
@@ -191,6 +196,8 @@ class _Run(Generic[BatchT]):
             "perf/images_per_s": self.training.cases / train_s,
             "perf/epoch_s": time.perf_counter() - started,
         }
+        if self.compiles:
+            metrics["perf/compiled"] = 1.0
         if self.context.micro_batches > 1:
             metrics["perf/micro_batches"] = self.context.micro_batches
         self.context.report(step=epoch, metrics=metrics, state=self.state)

@@ -1,0 +1,139 @@
+"""Training with compiled networks against training as they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.context import Context, Locations
+from trainables.engine.compiler import require_compiler
+from trainables.engine.config import FitConfig, OptimizerConfig
+from trainables.engine.loop import Training, fit
+from trainables.engine.selection import Best
+from trainables.errors import ResourceError
+
+CASES = 22
+X = torch.randn(CASES, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+Y = (X.mean(dim=(1, 2, 3)) > 0).long()
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+
+Batch = tuple[Tensor, Tensor]
+
+
+def net() -> nn.Module:
+    """Return a network with statistics, a draw of random numbers, and a frozen part."""
+    torch.manual_seed(3)
+    frozen = nn.Conv2d(3, 4, 3).requires_grad_(False)
+    # A bias before a batch norm has a gradient of rounding errors only, which Adam makes large.
+    conv = nn.Conv2d(4, 8, 3, bias=False)
+    return nn.Sequential(
+        frozen, conv, nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(128, 2)
+    )
+
+
+def train(model: nn.Module, context: Context, small: bool = False) -> Best:
+    def batches(indices: Sequence[Tensor]) -> Iterator[Batch]:
+        for part in indices:
+            yield X[part], Y[part]
+
+    @torch.no_grad()
+    def evaluate(_step: int) -> dict[str, float]:
+        scores = model.eval()(X)
+        return {"val/accuracy": -float(functional.cross_entropy(scores, Y))}
+
+    training: Training[Batch] = Training(
+        cases=CASES,
+        batches=batches,
+        loss=lambda module, batch: functional.cross_entropy(module(batch[0]), batch[1]),
+        evaluate=evaluate,
+        small=small,
+    )
+    # 22 cases: the last batch of an epoch has 6.
+    config = FitConfig(epochs=3, batch_size=8, optimizer=OptimizerConfig(lr=1e-2))
+    return fit(model, training, config, context)
+
+
+def interrupted(context: Context) -> Context:
+    """Let a trial end with the report of its first epoch."""
+
+    def send(step: int, metrics: Mapping[str, float]) -> None:
+        del step, metrics
+        raise SystemExit
+
+    context.send = send
+    return context
+
+
+def make_context(folder: Path, locations: Locations, compile: bool) -> Context:
+    context = Context.local(folder, locations, seed=5)
+    context.compile = compile
+    return context
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_compiled_steps_are_the_steps(tmp_path: Path, locations: Locations) -> None:
+    plain, model = net(), net()
+    expected = train(plain, make_context(tmp_path / "plain", locations, compile=False))
+    best = train(model, make_context(tmp_path / "compiled", locations, compile=True))
+    assert best.epoch == expected.epoch
+    torch.testing.assert_close(best.model, expected.model, rtol=1e-4, atol=1e-5)
+    assert list(model.state_dict()) == list(plain.state_dict())
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_compiled_run_resumes(tmp_path: Path, locations: Locations) -> None:
+    whole = train(net(), make_context(tmp_path / "whole", locations, compile=True))
+    with pytest.raises(SystemExit):
+        train(net(), interrupted(make_context(tmp_path / "parts", locations, compile=True)))
+    resumed = train(net(), make_context(tmp_path / "parts", locations, compile=True))
+    torch.testing.assert_close(resumed.model, whole.model, rtol=0, atol=0)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_checkpoint_serves_compiled_or_not(tmp_path: Path, locations: Locations) -> None:
+    plain = train(net(), make_context(tmp_path / "plain", locations, compile=False))
+    with pytest.raises(SystemExit):
+        train(net(), interrupted(make_context(tmp_path / "mixed", locations, compile=True)))
+    mixed = train(net(), make_context(tmp_path / "mixed", locations, compile=False))
+    torch.testing.assert_close(mixed.model, plain.model, rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_on_features_is_never_compiled(
+    tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", _refuse)
+    train(net(), make_context(tmp_path / "small", locations, compile=True), small=True)
+
+
+def _refuse(*_: object, **__: object) -> nn.Module:
+    raise AssertionError("compiled")
+
+
+@pytest.mark.parametrize(("device", "named"), [("cpu", "g++"), ("cuda", "gcc or clang")])
+def test_a_missing_compiler_is_named(
+    device: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("triton")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(ResourceError, match=f"there is no {named.replace('+', '[+]')}: install"):
+        require_compiler(device)
+
+
+def test_a_compiler_named_in_the_environment_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "a_compiler_of_no_machine")
+    with pytest.raises(ResourceError, match=r"no a_compiler_of_no_machine: .* variable CXX"):
+        require_compiler("cpu")
+    monkeypatch.setenv("CXX", "sh")
+    require_compiler("cpu")
