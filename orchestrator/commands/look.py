@@ -11,7 +11,7 @@ from rich.text import Text
 from orchestrator.commands.completion import complete_study
 from orchestrator.commands.listings import Listing, listed
 from orchestrator.commands.options import Json, StudyName, given_again, with_settings
-from orchestrator.console import OUT, print_json, print_next, print_rows
+from orchestrator.console import ERR, OUT, print_json, print_next, print_rows
 from orchestrator.settings import Resolved
 from trainables.config import canonical, flatten
 from trainables.errors import SelectionError, did_you_mean
@@ -96,7 +96,8 @@ def status(resolved: Resolved, study: StudyName, as_json: Json = False) -> None:
     """
     from orchestrator.status import study_status
 
-    state = study_status(study, resolved.settings)
+    with ERR.status("reading the ledger"):
+        state = study_status(study, resolved.settings)
     if as_json:
         print_json(state)
         return
