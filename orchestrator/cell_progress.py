@@ -241,19 +241,36 @@ class CellProgress:
             # The next run may have more memory: how far batches were split is forgotten too.
             work = replace(record.work, after=event.failure, micro_batches=1)
             values = record.values if event.failure in GOES_ON else {}
-            self._failed_before[work.trial] = TrialRecord(work=work, values=values)
+            self._failed_before[work.trial] = TrialRecord(
+                work=work, values=values, state="failed", value=record.value
+            )
 
     def replay_done(self) -> None:
         """Queue what was interrupted, to go on from its checkpoint, and what failed in a search.
 
-        A failed replicate is missed by the count of replicates, and needs no queue.
+        A failed replicate is missed by the count of replicates, and needs no queue. A search that
+        was over without a trial that failed stays so, and with it what it chose.
         """
-        for failed in list(self._failed_before.values()):
-            if failed.work.phase == "search":
+        lost = [r for r in self._failed_before.values() if r.work.phase == "search"]
+        if self._has_chosen(without=len(lost)):
+            self.records |= {record.work.trial: record for record in lost}
+            self._searched += len(lost)
+        else:
+            for failed in lost:
                 self._take_up(failed.work)
         self.interrupted = [record for record in self.records.values() if record.running]
 
     # Inside
+
+    def _has_chosen(self, without: int) -> bool:
+        """Whether the search has its full length, and a replicate of what it chose is complete."""
+        if self._searched + without < self.cell.search_trials or self._running["search"]:
+            return False
+        chosen = self.chosen()
+        return any(
+            r.work.phase == "replicate" and r.state == "complete" and r.work.params == chosen
+            for r in self.records.values()
+        )
 
     def _take_up(self, work: Work) -> None:
         known = work.trial in self.records

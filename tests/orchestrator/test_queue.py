@@ -83,18 +83,15 @@ def test_optuna_is_told_the_truth(
 ) -> None:
     monkeypatch.setenv("TOY_FAIL", "nan")
     queue = open_queue(toy_plan(locations, only={"experiment": ("main",)}), tmp_path)
+    # A cell lets go of its search when it ends.
+    studies = {p.cell.config.name: p._search.study for p in queue.cells.values()}
     run_all(queue, tmp_path, locations)
-    states = {
-        progress.cell.config.name: Counter(
-            t.state.name for t in progress._search.study.get_trials(deepcopy=False)
-        )
-        for progress in queue.cells.values()
-    }
+    trials = {name: study.get_trials(deepcopy=False) for name, study in studies.items()}
+    states = {name: Counter(t.state.name for t in found) for name, found in trials.items()}
     assert states["b"] == {"FAIL": 6}
     assert states["a"].keys() == {"COMPLETE", "PRUNED"}
     assert states["a"].total() == 6
-    (a,) = (p for p in queue.cells.values() if p.cell.config.name == "a")
-    for trial in a._search.study.get_trials(deepcopy=False):
+    for trial in trials["a"]:
         last = trial.intermediate_values[max(trial.intermediate_values)]
         assert trial.value == pytest.approx(last)
 
@@ -133,6 +130,25 @@ def test_failed_trials_are_tried_again_by_the_next_run_and_finished_ones_are_not
     assert second.finished
     assert all(p.end.state == "complete" for p in second.cells.values())
     assert len(handed_out) == len({w.trial for w in handed_out})
+
+
+def test_a_cell_that_got_its_number_without_a_lost_trial_is_not_searched_again(
+    tmp_path: Path, locations: Locations
+) -> None:
+    only = {"experiment": ("main",), "name": ("a",)}
+    plan = toy_plan(locations, only=only)
+    first = open_queue(plan, tmp_path)
+    lost = first.next_work()
+    assert lost is not None
+    first.on_failure(lost.trial, "infrastructure", "planted")
+    run_all(first, tmp_path, locations)
+    assert [p.end.state for p in first.cells.values()] == ["complete"]
+
+    again = open_queue(plan, tmp_path)
+    assert again.finished
+    assert again.next_work() is None
+    larger = open_queue(toy_plan(locations, only=only, search_trials=7), tmp_path)
+    assert lost.trial in {work.trial for work in run_all(larger, tmp_path, locations)}
 
 
 def test_a_second_run_does_nothing(tmp_path: Path, locations: Locations) -> None:
