@@ -69,6 +69,7 @@ SLOW = {
         augment=UNCHANGED,
     ),
     "generalise": _without_dropout(),
+    "segment_with_prompts": _changed("segment_with_prompts", optimizer=PLAIN),
     **{
         name: CASES[name]
         for name in (
@@ -83,7 +84,6 @@ SLOW = {
             "layer_similarity",
             "lsl",
             "segment_transfer",
-            "segment_with_prompts",
             "segment_zero_shot",
             "weight_change",
         )
