@@ -352,6 +352,25 @@ def test_figures_are_files_and_stand_below_their_table(tmp_path: Path) -> None:
     assert outside == []
 
 
+def test_parts_that_scroll_have_names_of_their_own_even_where_titles_are_alike(
+    tmp_path: Path,
+) -> None:
+    study = full_study()
+    alike = [
+        dataclasses.replace(
+            experiment,
+            title="Accuracy",
+            figures=tuple(dataclasses.replace(f, title="By it") for f in experiment.figures),
+        )
+        for experiment in study.experiments
+    ]
+    named = dataclasses.replace(study, experiments=tuple(alike))
+    page = build_report(Findings(results=full_results(), study=named), tmp_path)[0].read_text()
+    names = re.findall(r'role="region"[^>]*aria-label="([^"]*)"', page)
+    assert sum(name.startswith(("Table: Accuracy", "Figure: By it")) for name in names) == 4
+    assert len(set(names)) == len(names)
+
+
 def test_a_figure_says_what_its_numbers_stand_on() -> None:
     figures = {figure.of: figure for figure in drawn(full_results(), full_study())}
     assert figures["depth"].labels == ("synthetic",)
