@@ -85,6 +85,8 @@ def ui(
     sys.stdout.flush()
     # Through the environment, because an address may hold a password and arguments are public.
     os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
+    # MLflow's jobs are for evaluating language models: eight processes and 1.3 GB.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     # In place of this process, so that whatever ends it ends the server.
     os.execv(sys.executable, [*command, "--port", str(port), "--workers", "1"])

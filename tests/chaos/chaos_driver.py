@@ -119,6 +119,7 @@ class Arena:
             "CHAOS_RUN": mark.partition("=")[2],
             "PYTHONPATH": os.pathsep.join([str(TOY), str(ROOT)]),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "OMP_NUM_THREADS": "1",
         }
         with (self.folder / "driver.log").open("ab") as log:

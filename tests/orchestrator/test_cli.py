@@ -226,11 +226,14 @@ def test_the_ui_replaces_this_process_and_keeps_the_address_out_of_its_arguments
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "")
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "")
+    monkeypatch.delenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION")
     uri = "postgresql://me:secret@db/xenograft"
     said = xenograft("ui", "--tracking-uri", uri, "--port", "5999")
     assert said.code == 0, said
     assert "secret" not in said.out + " ".join(started[0])
     assert os.environ["MLFLOW_BACKEND_STORE_URI"] == uri
+    assert os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert started[0][-3:-1] == ["5999", "--workers"]
 
 
