@@ -18,6 +18,7 @@ from pathlib import Path
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "start_up": (),
     "training_step": ("--turns", "5"),
+    "compiled_step": ("--card", "deit_t", "--turns", "3"),
     "extraction": ("--turns", "5"),
     "probe_sweep": ("--every", "9"),
     "prepared_pixels": (),
@@ -37,7 +38,7 @@ MARK = "ROW | "
 
 def rows_of(name: str, arguments: tuple[str, ...]) -> list[str]:
     """Run a script and return its rows, with the command that makes them."""
-    script = Path(__file__).parent / f"{name}.py"
+    script, began = Path(__file__).parent / f"{name}.py", time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True, check=False
     )
@@ -49,6 +50,7 @@ def rows_of(name: str, arguments: tuple[str, ...]) -> list[str]:
             print(line, file=sys.stderr, flush=True)
     if done.returncode or not rows:
         raise SystemExit(f"{script} ended with {done.returncode} and {len(rows)} rows")
+    print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     return rows
 
 

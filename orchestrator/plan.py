@@ -7,6 +7,7 @@ where it runs. Cells of different tables with the same identity are planned once
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -19,7 +20,7 @@ from orchestrator.overrides import check_overrides, has_key, overridden
 from orchestrator.selection import Selection
 from orchestrator.twins import on_twins
 from search_spaces.registry import load_study
-from search_spaces.space import Space, size
+from search_spaces.space import Choice, Param, Space, size
 from search_spaces.study import Budget, Cell, Objective, Recipe, Scale, Study, cell_key
 from trainables.config import (
     BackboneRef,
@@ -27,6 +28,7 @@ from trainables.config import (
     canonical,
     digest,
     references,
+    replace_path,
 )
 from trainables.context import Locations
 from trainables.data.cards import DataStatus, reference_status
@@ -230,7 +232,8 @@ class _Planner:
         overrides = {k: t for k, t in self.selection.overrides.items() if has_key(config, k)}
         if overrides:
             config = overridden(config, overrides)
-            space = {k: p for k, p in space.items() if not _is_fixed(k, overrides)}
+            left = {k: p for k, p in space.items() if not _is_fixed(k, overrides)}
+            space = {k: p for k, p in left.items() if not _is_idle(k, p, config)}
         # Made anew, so that what the study checks holds for the changed config too.
         return dataclasses.replace(recipe, config=config, space=space)
 
@@ -331,6 +334,18 @@ class _Planner:
 def _is_fixed(key: str, overrides: Iterable[str]) -> bool:
     """Tell whether an override sets a key of the space, or a part of the config it is in."""
     return any(f"{key}.".startswith(f"{fixed}.") for fixed in overrides)
+
+
+def _is_idle(key: str, param: Param, config: Any) -> bool:
+    """Tell whether a config does without a key of the space: it refuses whatever value it gets.
+
+    A probe that chooses its penalty itself (``--set fit=path``) leaves none to be searched.
+    """
+    for value in param.values if isinstance(param, Choice) else (param.low, param.high):
+        with contextlib.suppress(ConfigError):
+            replace_path(config, key, value)
+            return False
+    return True
 
 
 def _grace_steps(cell: Cell, recipe: Recipe) -> int:

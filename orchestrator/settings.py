@@ -41,7 +41,7 @@ class Settings:
         cpus_per_worker, gpus_per_worker: what one rank holds; fractions share a device. GPUs
             'auto': the smallest share of one with the memory that a trial of the cell needs.
         gpu_memory_gib: of each GPU, for 'auto'; 0: what the smallest of them says it has.
-        compile: train with compiled networks (torch.compile) where a trainable trains one.
+        compile: train with compiled networks (torch.compile) where a trainable can: ``classify``.
         loader_workers: processes of a rank that decode picture files; give it CPUs for them.
         max_concurrent: trials at once; 0 means as many as fit.
         max_nodes: nodes for trials that an autoscaling cluster may grow to; 0: it does not grow.

@@ -71,8 +71,8 @@ class Context:
         checkpoint_every: checkpoint at steps that are a multiple of this.
         micro_batches: compute each batch in this many parts, to need less memory; no part of what
             the trial is, since the step it takes is the same.
-        compile: train with compiled networks, where a trainable trains one; no part of what the
-            trial is either.
+        compile: train with compiled networks, where a trainable can; no part of what the trial is
+            either.
         splittable: set by the training loop: whether it can compute a batch in parts.
     """
 

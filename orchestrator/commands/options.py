@@ -131,7 +131,7 @@ _RESOURCES: dict[str, Any] = {
         bool | None,
         typer.Option(
             "--compile/--no-compile",
-            help="Train with compiled networks: a wait first, then faster steps.",
+            help="Let `classify` train compiled networks: a wait first, then faster steps.",
             show_default=False,
         ),
     ],

@@ -57,6 +57,17 @@ def test_an_override_is_typed_and_takes_the_key_out_of_the_search(locations: Loc
     assert cell.recipe == "paper", "nothing is left to search"
 
 
+def test_what_a_changed_config_does_without_is_not_searched(locations: Locations) -> None:
+    probes = {"study": "demo", "only": {"method": ("linear_probe",), "target": ("same_camera",)}}
+    searched = make_plan(Selection(**probes), locations).cells  # type: ignore[arg-type]
+    assert all(list(cell.space) == ["inverse_l2"] for cell in searched)
+    path = Selection(**probes, overrides={"fit": "path"})  # type: ignore[arg-type]
+    for cell in make_plan(path, locations).cells:
+        assert (cell.recipe, cell.space, cell.search_trials) == ("paper", {}, 0)
+    other = Selection(**probes, overrides={"max_iter": "900"})  # type: ignore[arg-type]
+    assert all("inverse_l2" in cell.space for cell in make_plan(other, locations).cells)
+
+
 @pytest.mark.parametrize("milestones_first", [False, True])
 def test_overrides_that_need_each_other_are_applied_together(
     locations: Locations, milestones_first: bool

@@ -77,7 +77,7 @@ def train_head(
         return {f"val/{name}": value for name, value in values.items()}
 
     training: Training[tuple[Tensor, Tensor]] = Training(
-        cases=len(x_nd), batches=batches, loss=loss, evaluate=evaluate, small=True
+        cases=len(x_nd), batches=batches, loss=loss, evaluate=evaluate
     )
     best = fit(head, training, config, context)
     head.cpu()

@@ -52,7 +52,7 @@ class Training(Generic[BatchT]):
         begin_epoch: told the number of every epoch before its batches are asked for, where they
             differ between epochs by more than their order.
         split: cuts a batch that does not fit the memory; None for a loss that needs all of it.
-        small: the model is a layer or two, which no compiler makes faster.
+        compiles: the model can be compiled, and is large enough to be worth it.
     """
 
     cases: int
@@ -61,7 +61,7 @@ class Training(Generic[BatchT]):
     evaluate: Callable[[int], dict[str, float]]
     begin_epoch: Callable[[int], None] | None = None
     split: Split[BatchT] | None = None
-    small: bool = False
+    compiles: bool = False
 
 
 class _Validation(NamedTuple):
@@ -128,7 +128,7 @@ class _Run(Generic[BatchT]):
         self, model: nn.Module, training: Training[BatchT], config: FitConfig, context: Context
     ) -> None:
         self.training, self.config, self.context = training, config, context
-        self.compiles = context.compile and not training.small
+        self.compiles = context.compile and training.compiles
         model = with_synchronised_norms(place(model, context.device), context)
         self.model = model
         set_training_mode(model)

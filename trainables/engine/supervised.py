@@ -66,6 +66,7 @@ def train_and_test(config: Config, context: Context) -> dict[str, float]:
         ),
         evaluate=lambda step: validate(validation_part(config, val, step, context)),
         split=split_images,
+        compiles=True,
     )
     fit(model, training, config.fit_config(), context)
     if not context.final:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables import classify
+from trainables.config import BackboneRef, DataRef
 from trainables.context import Context, Locations
 from trainables.engine.compiler import require_compiler
 from trainables.engine.config import FitConfig, OptimizerConfig
@@ -38,7 +41,7 @@ def net() -> nn.Module:
     )
 
 
-def train(model: nn.Module, context: Context, small: bool = False) -> Best:
+def train(model: nn.Module, context: Context, compiles: bool = True) -> Best:
     def batches(indices: Sequence[Tensor]) -> Iterator[Batch]:
         for part in indices:
             yield X[part], Y[part]
@@ -53,7 +56,7 @@ def train(model: nn.Module, context: Context, small: bool = False) -> Best:
         batches=batches,
         loss=lambda module, batch: functional.cross_entropy(module(batch[0]), batch[1]),
         evaluate=evaluate,
-        small=small,
+        compiles=compiles,
     )
     # 22 cases: the last batch of an epoch has 6.
     config = FitConfig(epochs=3, batch_size=8, optimizer=OptimizerConfig(lr=1e-2))
@@ -108,11 +111,11 @@ def test_a_checkpoint_serves_compiled_or_not(tmp_path: Path, locations: Location
     torch.testing.assert_close(mixed.model, plain.model, rtol=1e-4, atol=1e-5)
 
 
-def test_a_layer_on_features_is_never_compiled(
+def test_a_training_that_cannot_is_not_compiled(
     tmp_path: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "compile", _refuse)
-    train(net(), make_context(tmp_path / "small", locations, compile=True), small=True)
+    train(net(), make_context(tmp_path / "small", locations, compile=True), compiles=False)
 
 
 def _refuse(*_: object, **__: object) -> nn.Module:
@@ -137,3 +140,30 @@ def test_a_compiler_named_in_the_environment_is_looked_for(monkeypatch: pytest.M
         require_compiler("cpu")
     monkeypatch.setenv("CXX", "sh")
     require_compiler("cpu")
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # a C++ compiler is at work
+def test_a_classifier_trains_compiled_as_it_is(tmp_path: Path, locations: Locations) -> None:
+    config = classify.Config(
+        backbone=BackboneRef(card="deit_t_twin"),
+        data=DataRef(name="fundus", domains=("camera_0",), limit=24),
+        epochs=2,
+        batch_size=10,
+        optimizer=OptimizerConfig(name="sgd", lr=1e-2),
+    )
+    reports: dict[str, list[Mapping[str, float]]] = {"plain": [], "compiled": []}
+    finals: dict[str, Mapping[str, float]] = {}
+    for name, heard in reports.items():
+        context = make_context(tmp_path / name, locations, compile=name == "compiled")
+        context.send = lambda _, metrics, heard=heard: heard.append(metrics)
+        finals[name] = classify.run(config, context)
+    for plain, fast in zip(reports["plain"], reports["compiled"], strict=True):
+        assert "perf/compiled" not in plain
+        assert fast["perf/compiled"] == 1
+        assert fast["train/loss"] == pytest.approx(plain["train/loss"], abs=1e-5)
+        assert fast["val/loss"] == pytest.approx(plain["val/loss"], abs=1e-5)
+    assert finals["compiled"] == pytest.approx(finals["plain"], abs=1e-5)
+    weights = [load_file(tmp_path / name / "artifacts/model.safetensors") for name in reports]
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-4, atol=1e-5)
