@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from orchestrator.events import EndEvent, ReportEvent, StartEvent
 from orchestrator.ledger import Ledger
+from orchestrator.resources import local_node
 from orchestrator.runner import Outcome, run_plan
 from orchestrator.settings import Settings, resolve
 
@@ -21,10 +23,30 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900
 
 WORLD = 2
 
+UNSTARTED_ONCE = """
+import os, sys, traceback
 
-def _settings(tmp_path: Path) -> Settings:
+class Planted:
+    def find_spec(self, name, path=None, target=None):
+        frames = traceback.extract_stack() if name == "orchestrator.trial" else ()
+        if any("worker_group/worker" in frame.filename for frame in frames):
+            try:
+                os.open(os.environ["UNSTARTED"], os.O_CREAT | os.O_EXCL)
+            except FileExistsError:
+                return None
+            raise ImportError("planted: this rank cannot take its work")
+
+sys.meta_path.insert(0, Planted())
+"""
+
+
+def _settings(tmp_path: Path, cpus_per_worker: float = 0.5) -> Settings:
     # Half a CPU for each rank, so that the driver of the group finds its share on two cores.
-    asked = {"workers_per_trial": WORLD, "cpus_per_worker": 0.5, "max_concurrent": 1}
+    asked = {
+        "workers_per_trial": WORLD,
+        "cpus_per_worker": cpus_per_worker,
+        "max_concurrent": 1,
+    }
     return resolve({"storage": tmp_path / "runs", **asked}, {}, tmp_path).settings
 
 
@@ -87,3 +109,20 @@ def test_a_group_that_loses_a_rank_goes_on_from_its_checkpoint(
     assert reported == [1, 2, 3, 4, 5]
     steps = Counter(_steps(settings, end.trial))
     assert steps[1] == steps[4] == steps[5] == WORLD, "what was saved is not done again"
+
+
+def test_a_group_that_cannot_be_set_up_leaves_its_places_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "planted").mkdir()
+    (tmp_path / "planted" / "sitecustomize.py").write_text(UNSTARTED_ONCE)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'planted'}:{os.environ['PYTHONPATH']}")
+    monkeypatch.setenv("UNSTARTED", str(tmp_path / "unstarted"))
+    # There is room for one group only.
+    settings = _settings(tmp_path, cpus_per_worker=0.45 * local_node()["CPU"])
+    only = {"experiment": ("main",), "name": ("b",)}
+    outcome = _run(settings, only=only, recipe="paper", replicates=1)
+    assert (outcome.finished, outcome.failed_cells) == (True, {})
+    assert (tmp_path / "unstarted").exists()
+    assert [start.attempt for start in _events(settings, StartEvent)] == [0, 1]
+    assert [report.step for report in _events(settings, ReportEvent)] == [1, 2, 3, 4, 5]
