@@ -14,6 +14,7 @@ from types import FrameType
 
 from ray.tune import TuneError
 from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 
 from trainables.errors import XenograftError
 
@@ -41,6 +42,20 @@ class StudyController(TuneController):  # type: ignore[misc]
 
     def checkpoint(self, force: bool = False, wait: bool = False) -> None:
         """Do nothing: the ledger holds the state."""
+
+    def _on_trial_reset(self, trial: Trial, success: bool) -> None:
+        """Give a trial to another worker when the last one of this worker does not leave.
+
+        Tune itself would fail the trial and tell nobody, and the run would wait for it for ever.
+        """
+        if success:
+            super()._on_trial_reset(trial, success)
+            return
+        self._resetting_trials.remove(trial)
+        self._set_trial_status(trial, Trial.RUNNING)
+        self._unstage_trial_with_resources(trial)
+        cause = TuneError("the worker is unavailable: its last trial did not leave it")
+        self._trial_task_failure(trial, exception=cause)
 
     def on_step_end(self) -> None:
         """Forget the trials that have ended; their workers are known apart from them."""

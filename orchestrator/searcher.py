@@ -53,7 +53,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
 
 class _StudyTrial(Trial):  # type: ignore[misc]
-    """A trial that has its class: Tune asks the cluster for it, three times a trial."""
+    """A trial that costs less than Tune's own.
+
+    That one asks the cluster for its class three times, and keeps statistics of every number that
+    Tune adds to a report.
+    """
 
     def __init__(self, trainable: type[Trainable], name: str, **options: Any) -> None:
         self._trainable = trainable
@@ -62,6 +66,10 @@ class _StudyTrial(Trial):  # type: ignore[misc]
     def get_trainable_cls(self) -> type[Trainable]:
         """Return the class that runs the trial."""
         return self._trainable
+
+    def update_last_result(self, result: dict[str, Any]) -> None:
+        """Keep a report until the next one."""
+        self.run_metadata.last_result = result
 
 
 class StudyTrials(SearchGenerator):  # type: ignore[misc]

@@ -26,6 +26,9 @@ from orchestrator.messages import Final, Message, Report, pack, unpack_gpus, unp
 from trainables.context import Context, Locations
 from trainables.errors import ResourceError
 
+_LEAVE_S = "60"
+"""How long a trial that was told to stop may take to leave its worker, as with data loaders."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEnvironment:
@@ -47,6 +50,7 @@ def make_trial_function(environment: TrialEnvironment) -> Callable[[Mapping[str,
     """Return the function Tune runs for each trial."""
 
     def xenograft_trial(config: Mapping[str, Any]) -> None:
+        os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", _LEAVE_S)
         work = unpack_work(config)
         own = replace(environment, gpus_per_worker=unpack_gpus(config))
         if environment.workers == 1:

@@ -127,6 +127,18 @@ def test_a_bug_is_reported_once_with_its_traceback_and_not_retried(
     assert shown.count("(bug): RuntimeError: planted bug") == 1
 
 
+def test_a_trial_whose_worker_is_not_left_by_the_last_one_gets_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_FAIL", "linger")
+    settings = _settings(tmp_path, max_concurrent=1)
+    only = {"experiment": ("main",), "name": ("b",)}
+    outcome, _ = _run_toy(settings, only=only, recipe="paper", replicates=2)
+    assert (outcome.finished, outcome.failed_cells) == (True, {})
+    starts = [(start.attempt, start.after) for start in _events(settings, StartEvent)]
+    assert starts == [(0, None), (0, None), (1, "infrastructure")]
+
+
 def test_tune_keeps_no_trial_that_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

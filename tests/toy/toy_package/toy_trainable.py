@@ -54,6 +54,9 @@ def run(config: Config, context: Context) -> Mapping[str, float]:
 def _maybe_fail(config: Config, context: Context, step: int) -> None:
     if config.fail == "bug":
         raise RuntimeError("planted bug")
+    if config.fail == "linger":
+        # A worker gives its trial no time to leave, which it then never does in time.
+        os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = "0"
     if config.fail == "nan":
         context.require_finite(float("nan"), step)
     marker = context.folder / "killed"
