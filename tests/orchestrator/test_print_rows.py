@@ -47,7 +47,9 @@ def _rich(width: int, rows: list[tuple[str, ...]], title: str) -> str:
     ],
     ids=["plain", "no rows", "wide letters and markup", "control characters", "too wide"],
 )
-@pytest.mark.parametrize("title", ["", "transfer", "a title of more letters than the table is wide"])
+@pytest.mark.parametrize(
+    "title", ["", "transfer", "a title of more letters than the table is wide"]
+)
 @pytest.mark.parametrize("width", [160, 40])
 def test_a_table_looks_as_rich_lays_it_out(
     monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, ...]], title: str, width: int
