@@ -15,8 +15,12 @@ from trainables.context import NonFiniteLossError
 from trainables.errors import DatasetError, StorageError, XenograftError
 
 _STORAGE_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
-# Collectives on CPUs have no error of their own. Those of GPUs do: torch's DistError.
-_LOST_PEER = ("gloo/transport", "Connection closed by peer", "Connection reset by peer")
+LOST_PEER = (
+    # Collectives on CPUs have no error of their own.
+    *("gloo/transport", "Connection closed by peer", "Connection reset by peer"),
+    *("DistBackendError", "DistNetworkError", "DistStoreError"),
+)
+"""What errors of a rank say, or are called, when another one is gone."""
 
 
 def classify_failure(error: Exception) -> Failure:
@@ -30,8 +34,6 @@ def classify_failure(error: Exception) -> Failure:
         kind = "infrastructure"
     elif _is_out_of_memory(error):
         kind = "out_of_memory"
-    elif _is_lost_peer(error):
-        kind = "infrastructure"
     if isinstance(error, XenograftError):
         return Failure(kind=kind, error=str(error))
     text = "".join(traceback.format_exception(error))
@@ -51,15 +53,18 @@ def forget_failures(folder: Path) -> None:
 
 
 def group_failure(folder: Path) -> Failure | None:
-    """Return why a group of ranks failed; None if no rank said so.
+    """Return what the first rank that failed of itself left; None if none did."""
+    for note in sorted(folder.glob(_note(folder, "*").name)):
+        return Failure(**json.loads(note.read_text()))
+    return None
 
-    A rank that fails takes the others with it, and each of them says that it lost a peer: what one
-    has to say of itself comes first.
+
+def is_lost_peer(error: BaseException) -> bool:
+    """Return whether a rank failed because another process of its group is gone.
+
+    A rank that fails takes the others with it: what they raise then says nothing of the cause.
     """
-    notes = sorted(folder.glob(_note(folder, "*").name))
-    failures = [Failure(**json.loads(note.read_text())) for note in notes]
-    own = [failure for failure in failures if failure.kind != "infrastructure"]
-    return next(iter(own + failures), None)
+    return any(_says_lost_peer(cause) for cause in _causes(error))
 
 
 def _note(folder: Path, rank: int | str) -> Path:
@@ -81,16 +86,11 @@ def _is_storage_fault(error: BaseException) -> bool:
     )
 
 
-def _is_lost_peer(error: BaseException) -> bool:
-    """Return whether an error says that another process of the trial is gone, or came of that."""
-    return any(_says_lost_peer(cause) for cause in _causes(error))
-
-
 def _says_lost_peer(error: BaseException) -> bool:
     # Compared by name: neither torch nor Ray is imported to find that out.
     if {"DistError", "RayActorError"} & {kind.__name__ for kind in type(error).__mro__}:
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOST_PEER)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in LOST_PEER)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

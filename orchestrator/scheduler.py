@@ -12,6 +12,7 @@ from typing import Any
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.events import FailureKind
+from orchestrator.failures import LOST_PEER
 from orchestrator.heartbeat import hung_note
 from orchestrator.messages import Final, Report, unpack, unpack_trial
 from orchestrator.queue import StudyQueue
@@ -19,6 +20,7 @@ from orchestrator.queue import StudyQueue
 _DEATHS = (
     *("actor died", "actor is dead", "is unavailable", "ActorDied", "ActorUnavailable"),
     *("WorkerCrashed", "NodeDied", "RayletDied"),
+    *LOST_PEER,
 )
 """Words in Tune's error file that mean the worker is gone rather than that the code is wrong."""
 

@@ -19,6 +19,7 @@ from orchestrator.failures import (
     classify_failure,
     forget_failures,
     group_failure,
+    is_lost_peer,
     note_failure,
 )
 from orchestrator.heartbeat import Heartbeat
@@ -161,7 +162,9 @@ def _run(
             emit(failure)
             return
         # Ranks must fail together, so this one raises; the note tells the driver trial why.
-        note_failure(_trial_folder(work, environment), rank, failure)
+        # Without a note the group died, and Tune tries it again.
+        if not is_lost_peer(error):
+            note_failure(_trial_folder(work, environment), rank, failure)
         raise
     emit(final)
 

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.failures import classify_failure, forget_failures, group_failure, note_failure
+from orchestrator.failures import forget_failures, group_failure, is_lost_peer, note_failure
 from orchestrator.messages import Failure
 
 RANK = """
 import os, pathlib, signal, sys, time
 import torch, torch.distributed as dist
-from orchestrator.failures import classify_failure
+from orchestrator.failures import is_lost_peer
 rank, folder = int(sys.argv[1]), pathlib.Path(sys.argv[2])
 store = dist.FileStore(str(folder / "store"), 2)
 dist.init_process_group("gloo", rank=rank, world_size=2, store=store)
@@ -25,12 +25,12 @@ try:
         dist.all_reduce(torch.ones(1))
         time.sleep(0.05)
 except Exception as error:
-    (folder / "kind").write_text(classify_failure(error).kind)
+    (folder / "lost").write_text(str(is_lost_peer(error)))
 os._exit(0)
 """
 
 
-def test_a_rank_whose_peer_was_killed_does_not_count_as_a_bug(tmp_path: Path) -> None:
+def test_a_rank_whose_peer_was_killed_says_nothing_of_the_cause(tmp_path: Path) -> None:
     environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
     command = [sys.executable, "-c", RANK]
     ranks = [
@@ -38,36 +38,29 @@ def test_a_rank_whose_peer_was_killed_does_not_count_as_a_bug(tmp_path: Path) ->
     ]
     for process in ranks:
         process.wait(100)
-    assert (tmp_path / "kind").read_text() == "infrastructure"
+    assert (tmp_path / "lost").read_text() == "True"
 
 
-def test_a_helper_of_the_group_that_died_with_it_does_not_count_as_a_bug() -> None:
+def test_a_rank_whose_group_was_ended_says_nothing_of_the_cause() -> None:
     import ray.exceptions
 
     late = RuntimeError("a report was not taken")
     late.__cause__ = ray.exceptions.ActorDiedError()
-    assert classify_failure(late).kind == "infrastructure"
-    assert classify_failure(ray.exceptions.ActorUnavailableError("away", None)).kind == (
-        "infrastructure"
-    )
+    assert is_lost_peer(late)
+    assert is_lost_peer(ray.exceptions.ActorUnavailableError("away", None))
 
 
-def test_a_failure_of_a_task_is_what_the_task_failed_of() -> None:
+def test_errors_of_its_own_are_those_of_the_rank() -> None:
     import ray.exceptions
 
-    error = ray.exceptions.RayTaskError("f", "shapes differ", ValueError("shapes differ"))
-    assert classify_failure(error).kind == "bug"
+    assert not is_lost_peer(ray.exceptions.RayTaskError("f", "shapes", ValueError("shapes")))
+    assert not is_lost_peer(RuntimeError("shapes differ"))
 
 
-def test_what_a_rank_says_of_itself_comes_before_lost_peers(tmp_path: Path) -> None:
-    note_failure(tmp_path, 0, Failure(kind="infrastructure", error="connection closed by peer"))
+def test_the_first_rank_that_failed_of_itself_says_why(tmp_path: Path) -> None:
+    assert group_failure(tmp_path) is None
+    note_failure(tmp_path, 2, Failure(kind="bug", error="shapes differ"))
     note_failure(tmp_path, 1, Failure(kind="out_of_memory", error="no", splittable=True))
     assert group_failure(tmp_path) == Failure(kind="out_of_memory", error="no", splittable=True)
-
-
-def test_a_group_without_another_cause_has_lost_a_peer(tmp_path: Path) -> None:
-    lost = Failure(kind="infrastructure", error="connection closed by peer")
-    note_failure(tmp_path, 2, lost)
-    assert group_failure(tmp_path) == lost
     forget_failures(tmp_path)
     assert group_failure(tmp_path) is None
