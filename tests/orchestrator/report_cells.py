@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from orchestrator.report import Findings
 from orchestrator.report.results import (
     CellResult,
     Curve,
@@ -14,6 +15,8 @@ from orchestrator.report.results import (
     StudyResults,
     TrialResult,
 )
+from orchestrator.report.study_figures import ReportFigure, study_figures
+from search_spaces.figures import HeatMaps
 from search_spaces.study import (
     Experiment,
     Factor,
@@ -116,3 +119,16 @@ def results(*cells: CellResult, read_json: Callable[[str, str], Any] | None = No
     places = {(p.experiment, frozenset(p.levels.items())): c for c in cells for p in c.places}
     more = {} if read_json is None else {"read_json": read_json}
     return StudyResults(study="made", store="memory", cells=cells, by_place=places, **more)
+
+
+def drawn(results: StudyResults, study: Study) -> list[ReportFigure]:
+    return list(study_figures(Findings(results=results, study=study)))
+
+
+MATRIX = HeatMaps(
+    name="m", title="Similarity", artifact="sim.json", matrices=("a-b",), panels=("model",)
+)
+
+
+def artifact(values: list[list[float | None]]) -> dict[str, Any]:
+    return {"layers": ["blocks.0", "blocks.1"], "kind": {"all": {"a-b": values}}}

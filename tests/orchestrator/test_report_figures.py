@@ -23,18 +23,17 @@ from orchestrator.report.factor_curves import factor_panels
 from orchestrator.report.figure_format import svg
 from orchestrator.report.figure_style import INK
 from orchestrator.report.gain_scatter import scatter
-from orchestrator.report.heat_maps import MatrixPanel, draw_matrices, matrix_panels
+from orchestrator.report.heat_maps import MatrixPanel, draw_matrices
 from orchestrator.report.layer_curves import layer_panels
 from orchestrator.report.pair_figure import draw_pairs
 from orchestrator.report.pairs import Pair
 from orchestrator.report.panel_grid import compact
 from orchestrator.report.results import CellResult, StudyResults
-from orchestrator.report.study_figures import ReportFigure, study_figures
+from orchestrator.report.study_figures import ReportFigure
 from orchestrator.report.tables import build_tables
 from search_spaces.derived import Derived, Values
-from search_spaces.figures import FactorCurves, GainScatter, HeatMaps, LayerCurves
+from search_spaces.figures import FactorCurves, GainScatter, LayerCurves
 from search_spaces.study import Experiment, Factor, Study
-from trainables.errors import TrackingError
 
 DEPTH = {"model": ("vit", "cnn"), "level": ("-2", "0", "12"), "init": ("st", "wt")}
 CURVES = FactorCurves(name="depth", title="By depth", x="level", lines="init", panels=("model",))
@@ -43,10 +42,6 @@ CURVES = FactorCurves(name="depth", title="By depth", x="level", lines="init", p
 def depth(model: str, level: str, init: str, *values: float) -> CellResult:
     levels = {"model": model, "level": level, "init": init}
     return made.cell("depth", levels, made.accuracies(*values))
-
-
-def drawn(results: StudyResults, study: Study) -> list[ReportFigure]:
-    return list(study_figures(Findings(results=results, study=study)))
 
 
 # Layout
@@ -203,68 +198,6 @@ def test_bars_stand_side_by_side_at_their_layer() -> None:
     assert len({round(c, 6) for c in centres}) == 8
 
 
-# Matrices
-
-MATRIX = HeatMaps(
-    name="m", title="Similarity", artifact="sim.json", matrices=("a-b",), panels=("model",)
-)
-
-
-def artifact(values: list[list[float | None]]) -> dict[str, Any]:
-    return {"layers": ["blocks.0", "blocks.1"], "kind": {"all": {"a-b": values}}}
-
-
-def matrices(bodies: Mapping[str, Any]) -> Any:
-    of = made.experiment("sim", {"model": ("vit", "cnn")})
-    one = made.cell("sim", {"model": "vit"}, made.accuracies(0.5, 0.5))
-    found = made.results(one, read_json=lambda run, _: bodies.get(run[-1]))
-    (page,) = pages(of.factors, MATRIX.factors, MATRIX.panels)
-    return matrix_panels(MATRIX, "a-b", of, page, found)
-
-
-def test_a_matrix_is_the_mean_of_the_replicates_that_have_a_value() -> None:
-    first, second = [[1.0, 0.2], [None, None]], [[0.8, 0.4], [0.5, None]]
-    (panel,) = matrices({"0": artifact(first), "1": artifact(second)})
-    expected = [[0.9, 0.3], [0.5, math.nan]]
-    np.testing.assert_allclose(panel.values, expected)
-    assert panel.layers == ("0", "1")
-
-
-def test_a_replicate_without_the_artifact_does_not_count() -> None:
-    (panel,) = matrices({"1": artifact([[1.0, 0.0], [0.0, 1.0]])})
-    np.testing.assert_allclose(panel.values, np.eye(2))
-    assert matrices({}) == []
-
-
-def test_each_matrix_makes_a_figure_from_one_reading() -> None:
-    read: list[str] = []
-
-    def body(run: str, name: str) -> Any:
-        read.append(f"{run} {name}")
-        values = [[1.0, 0.1], [0.1, 1.0]]
-        return {"layers": ["x", "y"], "kind": {"all": {"a-b": values, "a-a": values}}}
-
-    both = dataclasses.replace(MATRIX, matrices=("a-b", "a-a"))
-    of = made.experiment("sim", {"model": ("vit", "cnn")}, figures=(both,))
-    one = made.cell("sim", {"model": "vit"}, made.accuracies(0.5, 0.5))
-    figures = drawn(made.results(one, read_json=body), made.study(of))
-    assert [figure.name for figure in figures] == ["m-a-b", "m-a-a"]
-    assert [figure.draw().get_supylabel() for figure in figures] == ["a", "a"]
-    assert len(read) == 2
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ([1], "not laid out as layers"),
-        (artifact([[1.0]]), r"matrix 'a-b' is \(1, 1\) for 2 layers"),
-    ],
-)
-def test_an_artifact_laid_out_otherwise_is_named(body: Any, message: str) -> None:
-    with pytest.raises(TrackingError, match=rf"sim\.json of sim/model=vit, replicate 0.*{message}"):
-        matrices({"0": body})
-
-
 # Gains by size and distance
 
 MODELS, SETS = ("vit", "cnn"), ("skin", "eye")
@@ -316,7 +249,7 @@ def test_points_stand_at_size_and_distance_with_their_gains() -> None:
 
 
 def test_without_distances_the_figure_says_so() -> None:
-    (figure,) = drawn(made.results(*main_cells("vit")), gain_study())
+    (figure,) = made.drawn(made.results(*main_cells("vit")), gain_study())
     assert "No FID to ImageNet yet for skin, eye: run experiment 'fid'." in figure.words
     assert {t.get_text() for a in figure.draw().axes for t in a.texts} == {"nothing yet"}
 
@@ -326,7 +259,7 @@ def test_without_distances_the_figure_says_so() -> None:
 
 def full_study() -> Study:
     depth = made.experiment("depth", DEPTH, figures=(CURVES,))
-    sim = made.experiment("sim", {"model": ("vit", "cnn")}, figures=(MATRIX,))
+    sim = made.experiment("sim", {"model": ("vit", "cnn")}, figures=(made.MATRIX,))
     return made.study(depth, sim)
 
 
@@ -335,7 +268,7 @@ def full_results(kind: str = "synthetic") -> StudyResults:
     return made.results(
         made.cell("depth", levels, made.accuracies(0.5, 0.6), kind=kind, steps=3),
         made.cell("sim", {"model": "cnn"}, made.accuracies(0.5)),
-        read_json=lambda *_: artifact([[1.0, 0.1], [0.1, 1.0]]),
+        read_json=lambda *_: made.artifact([[1.0, 0.1], [0.1, 1.0]]),
     )
 
 
@@ -372,7 +305,7 @@ def test_parts_that_scroll_have_names_of_their_own_even_where_titles_are_alike(
 
 
 def test_a_figure_says_what_its_numbers_stand_on() -> None:
-    figures = {figure.of: figure for figure in drawn(full_results(), full_study())}
+    figures = {figure.of: figure for figure in made.drawn(full_results(), full_study())}
     assert figures["depth"].labels == ("synthetic",)
     assert "synthetic: made on generated pictures" in figures["depth"].draw().get_supxlabel()
     assert figures["sim"].labels == ()
@@ -385,7 +318,7 @@ def test_what_numbers_stand_on_has_the_ink_of_the_page() -> None:
     matrix = partial(draw_pairs, [pair], Factor(name="method", levels=("a", "b")))
     named = dict.fromkeys(("of", "name", "title", "words"), "")
     pairs = ReportFigure(labels=("synthetic",), drawing=matrix, **named)
-    stamped = [f for f in drawn(full_results(), full_study()) if f.labels]
+    stamped = [f for f in made.drawn(full_results(), full_study()) if f.labels]
     for figure in (pairs, *stamped):
         notes = re.findall(r"<text[^>]*>synthetic: .*?</text>", svg(figure.draw()))
         assert [INK in note for note in notes] == [True]

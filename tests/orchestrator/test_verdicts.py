@@ -20,7 +20,7 @@ from orchestrator.report.case_metric import CaseMetric, case_metric, mean_metric
 from orchestrator.report.comparison import against_published, over_cases
 from orchestrator.report.number import difference_text, p_text
 from orchestrator.report.results import CellResult, DataSource, StudyResults
-from orchestrator.report.statistics import holm, summarise
+from orchestrator.report.statistics import summarise
 from orchestrator.report.tables import build_tables
 from orchestrator.report.verdict import SYMBOLS, Verdict
 from search_spaces.study import Budget, Published, Study
@@ -59,29 +59,6 @@ def only(ours: CellResult, number: Published | None = None, **budget: int) -> Ve
         made.results(ours), study({"a": number or published(0.8)}, **budget)
     ).values()
     return found
-
-
-# The correction
-
-
-def test_holm_is_the_largest_of_the_stepwise_products() -> None:
-    p = [0.01, 0.04, 0.03, 0.005, 0.5]
-    order = sorted(p)
-    for value, adjusted in zip(p, holm(p), strict=True):
-        rank = order.index(value)
-        assert adjusted == pytest.approx(max(order[k] * (5 - k) for k in range(rank + 1)))
-
-
-def test_holm_keeps_to_one_and_takes_no_values_and_ties() -> None:
-    assert holm([]) == []
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([0.02, 0.02]) == [0.04, 0.04]
-
-
-def test_holm_rarely_calls_anything_where_nothing_is() -> None:
-    p = np.random.default_rng(0).uniform(size=(4000, 8))
-    false_alarms = np.mean([min(holm(list(row))) <= 0.05 for row in p])
-    assert false_alarms == pytest.approx(0.05, abs=0.012)
 
 
 # The comparison
