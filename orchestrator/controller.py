@@ -43,19 +43,42 @@ class StudyController(TuneController):  # type: ignore[misc]
     def checkpoint(self, force: bool = False, wait: bool = False) -> None:
         """Do nothing: the ledger holds the state."""
 
+    def _update_trial_queue(self, blocking: bool = False, timeout: int = 600) -> bool:
+        """Take the next trial, if there is one; Tune asks to wait when no trial runs.
+
+        Raises:
+            RuntimeError: nothing runs, so nothing will ever be ready: better than to wait for it.
+        """
+        taken = super()._update_trial_queue(blocking=False, timeout=timeout)
+        if blocking and not taken and not self.is_finished():
+            raise RuntimeError("no trial runs, none is ready, and yet cells are unfinished")
+        return bool(taken)
+
     def _on_trial_reset(self, trial: Trial, success: bool) -> None:
-        """Give a trial to another worker when the last one of this worker does not leave.
+        """Start a trial in a worker that ran another, unless that one does not leave it.
 
         Tune itself would fail the trial and tell nobody, and the run would wait for it for ever.
         """
         if success:
             super()._on_trial_reset(trial, success)
             return
-        self._resetting_trials.remove(trial)
-        self._set_trial_status(trial, Trial.RUNNING)
-        self._unstage_trial_with_resources(trial)
         cause = TuneError("the worker is unavailable: its last trial did not leave it")
         self._trial_task_failure(trial, exception=cause)
+
+    def _trial_task_failure(self, trial: Trial, exception: Exception) -> None:
+        """Try a trial again whose worker failed, also one that waited for a trial and was lost.
+
+        Tune tells of such a worker twice, and takes the second time for the end of the trial,
+        which waits by then to be tried again.
+        """
+        if trial in self._resetting_trials:
+            self._resetting_trials.remove(trial)
+            if trial.status == Trial.PENDING:
+                self._set_trial_status(trial, Trial.RUNNING)
+                self._unstage_trial_with_resources(trial)
+        elif trial.status == Trial.PENDING:
+            return
+        super()._trial_task_failure(trial, exception=exception)
 
     def on_step_end(self) -> None:
         """Forget the trials that have ended; their workers are known apart from them."""

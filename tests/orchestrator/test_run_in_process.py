@@ -127,10 +127,11 @@ def test_a_bug_is_reported_once_with_its_traceback_and_not_retried(
     assert shown.count("(bug): RuntimeError: planted bug") == 1
 
 
-def test_a_trial_whose_worker_is_not_left_by_the_last_one_gets_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", ["linger", "die_later"])
+def test_a_trial_given_to_a_worker_that_is_lost_or_not_left_gets_another(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOY_FAIL", "linger")
+    monkeypatch.setenv("TOY_FAIL", fault)
     settings = _settings(tmp_path, max_concurrent=1)
     only = {"experiment": ("main",), "name": ("b",)}
     outcome, _ = _run_toy(settings, only=only, recipe="paper", replicates=2)

@@ -57,9 +57,23 @@ def _maybe_fail(config: Config, context: Context, step: int) -> None:
     if config.fail == "linger":
         # A worker gives its trial no time to leave, which it then never does in time.
         os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = "0"
+    died = context.folder.parent / "died"
+    if config.fail == "die_later" and not died.exists():
+        died.touch()
+        _die_when_left()
     if config.fail == "nan":
         context.require_finite(float("nan"), step)
     marker = context.folder / "killed"
     if config.fail == "kill" and step == 3 and not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_when_left() -> None:
+    """Let the worker die when it is given the next trial, as one of a node that is lost does."""
+    from ray.tune.trainable import function_trainable
+
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    type(function_trainable.get_session()).finish = die
