@@ -25,7 +25,7 @@ from sleeping.study import CELL, REPORTS, score
 from orchestrator.events import EndEvent, Event, ReportEvent, StartEvent, encode
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, PlannedCell, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
 from orchestrator.settings import resolve
 from trainables.config import flatten, seed_from

@@ -26,7 +26,7 @@ from sleeping.study import CELL
 
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
 from orchestrator.settings import resolve
 

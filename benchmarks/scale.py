@@ -31,10 +31,10 @@ from typing import Any
 from many_cells.simulation import Calls, Ran, Simulation
 from many_cells.study import PART
 
-from orchestrator.cell_progress import Work
 from orchestrator.events import EndEvent, StartEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
+from orchestrator.queue.cell_progress import Work
 from orchestrator.selection import RecipeName, Selection
 from orchestrator.settings import resolve
 from trainables.config import seed_from

@@ -11,7 +11,7 @@ from orchestrator.equal_shares import require_equal_shares
 from orchestrator.events import CellEvent, EndEvent, StartEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.resources import local_node, trial_slots
 from orchestrator.settings import Settings
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cell_progress import Work
 from orchestrator.events import FailureKind
+from orchestrator.queue.cell_progress import Work
 
 KEY = "message"
 """The one key of a Tune result that is ours."""

@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cell_progress import CellProgress
 from orchestrator.events import CellEndEvent, EndEvent, Event, FailureKind, StartEvent
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.cell_progress import CellProgress
+from orchestrator.queue.study_queue import StudyQueue
 
 _RECENT = 8
 

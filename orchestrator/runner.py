@@ -23,13 +23,13 @@ from rich.console import Console
 from orchestrator.compiling import require_local_compiler
 from orchestrator.equal_shares import require_equal_shares
 from orchestrator.events import GOES_ON, EndEvent, Event
+from orchestrator.gpus.packing import make_room
 from orchestrator.ledger import Ledger
 from orchestrator.models.registration import ModelRegistry
-from orchestrator.packing import make_room
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
 from orchestrator.provenance import provenance
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.ray_cluster import given_cluster, ray_cluster, ray_environment
 from orchestrator.resources import trial_slots
 from orchestrator.settings import Settings

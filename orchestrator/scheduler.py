@@ -1,6 +1,6 @@
 """The one Tune scheduler: passes what trials say to the queue and tells Tune what to stop.
 
-ASHA itself is per cell (``brackets.py``); the order in which trials start is the queue's.
+ASHA itself is per cell (``queue/brackets.py``); the order in which trials start is the queue's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestrator.events import FailureKind
 from orchestrator.failures import LOST_PEER
 from orchestrator.heartbeat import hung_note
 from orchestrator.messages import Final, Report, unpack, unpack_trial
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 
 _DEATHS = (
     *("actor died", "actor is dead", "is unavailable", "ActorDied", "ActorUnavailable"),

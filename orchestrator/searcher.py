@@ -16,7 +16,7 @@ from ray.tune.search import ConcurrencyLimiter, Searcher, SearchGenerator
 from ray.tune.trainable import Trainable
 
 from orchestrator.messages import pack_work, unpack_gpus
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 from typing import Any
 
-from orchestrator.cell_progress import CellProgress
 from orchestrator.events import SessionEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.cell_progress import CellProgress
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
 from orchestrator.settings import Settings
 from search_spaces.registry import load_study

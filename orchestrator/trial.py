@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cell_progress import Work
 from orchestrator.failures import (
     classify_failure,
     forget_failures,
@@ -24,6 +23,7 @@ from orchestrator.failures import (
 )
 from orchestrator.heartbeat import Heartbeat
 from orchestrator.messages import Final, Message, Report, pack, unpack_gpus, unpack_work
+from orchestrator.queue.cell_progress import Work
 from trainables.context import Context, Locations
 from trainables.errors import ResourceError
 

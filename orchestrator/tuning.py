@@ -11,8 +11,8 @@ from ray.tune.experiment import Experiment
 from ray.tune.stopper import TimeoutStopper
 
 from orchestrator.controller import StudyController
-from orchestrator.placed_trials import PlacedTrials
-from orchestrator.queue import StudyQueue
+from orchestrator.gpus.placed_trials import PlacedTrials
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.resources import DRIVER_CPUS
 from orchestrator.scheduler import StudyScheduler
 from orchestrator.searcher import StudyTrials

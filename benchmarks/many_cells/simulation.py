@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from many_cells.study import STEPS, score
-from orchestrator.cell_progress import Work
 from orchestrator.ledger import Ledger
 from orchestrator.messages import Final, Report, pack, unpack_work
 from orchestrator.plan import Plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.cell_progress import Work
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.scheduler import StudyScheduler
 from orchestrator.searcher import StudySearcher
 

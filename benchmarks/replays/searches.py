@@ -25,7 +25,7 @@ from replays.tables import Floats, Table
 from orchestrator.events import Event
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Place, Plan, PlannedCell
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import SamplerName, Selection
 from search_spaces.space import Choice, Param
 from search_spaces.study import Budget, Objective, Study

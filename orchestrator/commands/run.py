@@ -29,7 +29,7 @@ from orchestrator.selection import Selection
 from orchestrator.settings import Resolved
 
 if TYPE_CHECKING:
-    from orchestrator.packing import CellGpu
+    from orchestrator.gpus.packing import CellGpu
     from orchestrator.plan import Place, Plan, PlannedCell
 
 INTERRUPTED = 130
@@ -44,7 +44,7 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
     Example: xenograft plan demo --only method=knn
     """
     from orchestrator.estimate import estimate
-    from orchestrator.packing import planned_gpus
+    from orchestrator.gpus.packing import planned_gpus
     from orchestrator.plan import make_plan
 
     with ERR.status("planning"):

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from orchestrator.events import CellEndEvent, EndEvent, SessionEvent, StartEvent
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.report import load_study_results
 from orchestrator.selection import Selection
 from orchestrator.settings import resolve

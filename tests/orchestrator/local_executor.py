@@ -7,11 +7,11 @@ from pathlib import Path
 
 from toy_package import toy_trainable
 
-from orchestrator.cell_progress import Work
 from orchestrator.failures import classify_failure
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.cell_progress import Work
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
 from trainables.config import from_mapping
 from trainables.context import Context, Locations

@@ -20,10 +20,10 @@ import ray
 from ray import tune
 from rich.console import Console
 
-import orchestrator.packing as packing
+import orchestrator.gpus.packing as packing
 import orchestrator.runner as runner
 import orchestrator.trial
-from orchestrator.gpu_need import GpuNeed
+from orchestrator.gpus.need import GpuNeed
 from orchestrator.messages import Final, Report, pack, unpack_gpus, unpack_work
 from orchestrator.plan import Plan, make_plan
 from orchestrator.ray_cluster import ray_environment

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from orchestrator.brackets import Brackets
+from orchestrator.queue.brackets import Brackets
 from search_spaces.study import Budget, Objective
 
 STEPS = 9

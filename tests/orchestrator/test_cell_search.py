@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from toy_package.toy_trainable import Config
 
-from orchestrator.cell_search import CellSearch
+from orchestrator.queue.cell_search import CellSearch
 from orchestrator.selection import SamplerName
 from search_spaces.space import Choice, FloatRange, IntRange, Space, size
 

@@ -10,7 +10,7 @@ from local_executor import open_queue, run_all, toy_plan
 from orchestrator.estimate import estimate
 from orchestrator.events import EndEvent, StartEvent
 from orchestrator.ledger import Ledger
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.settings import Settings, resolve
 
 

@@ -17,12 +17,12 @@ from fake_events import T0, cell, new_store, place, replicates, session, trial, 
 from local_executor import open_queue, run_all, toy_plan
 from report_sample import study
 
-from orchestrator.cell_progress import Work
 from orchestrator.events import EndEvent, StartEvent
 from orchestrator.failures import classify_failure
 from orchestrator.messages import Failure, pack, pack_work
 from orchestrator.plan import Plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.cell_progress import Work
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.report import Findings, build_report, load_study_results
 from orchestrator.tracking import Tracker
 from trainables.context import Locations, NonFiniteLossError

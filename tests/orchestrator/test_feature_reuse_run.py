@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from local_executor import open_queue
 
-from orchestrator.cell_progress import Work
 from orchestrator.plan import Plan, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.cell_progress import Work
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
 from trainables.context import Context, Locations
 from trainables.registry import config_from, load_trainable

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from local_executor import open_queue, toy_plan
 
-import orchestrator.gpu_need as gpu_need
-from orchestrator.gpu_need import gpu_needs
-from orchestrator.gpu_room import GpuRoom
-from orchestrator.gpu_share import gpu_share
-from orchestrator.packing import make_room, planned_gpus
+import orchestrator.gpus.need as gpu_need
+from orchestrator.gpus.need import gpu_needs
+from orchestrator.gpus.packing import make_room, planned_gpus
+from orchestrator.gpus.room import GpuRoom
+from orchestrator.gpus.share import gpu_share
 from orchestrator.plan import Plan, make_plan
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
 from orchestrator.settings import Settings
 from search_spaces.space import Choice, FloatRange, IntRange

@@ -11,7 +11,7 @@ from local_executor import open_queue, run_all, toy_plan
 from rich.console import Console
 
 from orchestrator.progress import ProgressView
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from trainables.context import Locations
 
 

@@ -12,7 +12,7 @@ from local_executor import DriverKilledError, open_queue, run_all, toy_plan
 
 from orchestrator.events import CellEndEvent, EndEvent, Event, ReportEvent, StartEvent
 from orchestrator.ledger import Ledger
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from trainables.context import Locations
 
 

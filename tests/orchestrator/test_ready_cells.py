@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from local_executor import open_queue, toy_plan
 
-from orchestrator.cell_progress import CellProgress, Work
-from orchestrator.queue import StudyQueue
-from orchestrator.ready_cells import ReadyCells, Urgency
+from orchestrator.queue.cell_progress import CellProgress, Work
+from orchestrator.queue.ready_cells import ReadyCells, Urgency
+from orchestrator.queue.study_queue import StudyQueue
 from trainables.context import Locations
 
 

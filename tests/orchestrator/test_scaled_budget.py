@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.brackets import Brackets
 from orchestrator.plan import PlannedCell, make_plan
+from orchestrator.queue.brackets import Brackets
 from orchestrator.selection import Selection
 from search_spaces.registry import STUDIES
 from search_spaces.study import Cell

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cell_progress import Work
 from orchestrator.messages import Failure, Final, Message, Report
+from orchestrator.queue.cell_progress import Work
 from orchestrator.trial import TrialEnvironment, _run
 from trainables import classify, segment
 from trainables.config import BackboneRef, DataRef, canonical

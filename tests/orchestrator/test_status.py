@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 from local_executor import open_queue, run_all, toy_plan
 
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.settings import Settings, resolve
 from orchestrator.status import last_selection, study_status
 from trainables.errors import SelectionError

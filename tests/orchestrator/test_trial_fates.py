@@ -15,7 +15,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.messages import (
     pack_work,
 )
-from orchestrator.queue import StudyQueue
+from orchestrator.queue.study_queue import StudyQueue
 from trainables.context import Locations
 
 

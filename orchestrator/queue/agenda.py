@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.cell_progress import CellProgress
-from orchestrator.gpu_room import GpuRoom
-from orchestrator.ready_cells import ReadyCells, Urgency
+from orchestrator.gpus.room import GpuRoom
+from orchestrator.queue.cell_progress import CellProgress
+from orchestrator.queue.ready_cells import ReadyCells, Urgency
 
 
 class Agenda:

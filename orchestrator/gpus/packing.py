@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.gpu_need import GpuNeed, gpu_needs
-from orchestrator.gpu_room import GpuRoom
-from orchestrator.gpu_share import gpu_share
-from orchestrator.gpu_sizes import cluster_gpu_gib, local_gpu_gib
+from orchestrator.gpus.need import GpuNeed, gpu_needs
+from orchestrator.gpus.room import GpuRoom
+from orchestrator.gpus.share import gpu_share
+from orchestrator.gpus.sizes import cluster_gpu_gib, local_gpu_gib
 from orchestrator.plan import Plan
 from orchestrator.settings import Settings
 
@@ -40,7 +40,7 @@ def cell_gpus(plan: Plan, settings: Settings, gpu_gib: float | None) -> dict[str
         gpu_gib: memory of a GPU; None if nobody knows it yet.
 
     Raises:
-        StorageError, ResourceError: see :func:`orchestrator.gpu_need.gpu_needs`.
+        StorageError, ResourceError: see :func:`orchestrator.gpus.need.gpu_needs`.
     """
     needs = gpu_needs(plan, settings.locations, settings.workers_per_trial)
     return {
@@ -61,8 +61,8 @@ def make_room(plan: Plan, settings: Settings, nodes: Sequence[Mapping[str, float
     """Return who takes what of the GPUs of the cluster that this driver is connected to.
 
     Raises:
-        StorageError, ResourceError: see :func:`orchestrator.gpu_need.gpu_needs` and
-            :func:`orchestrator.gpu_sizes.cluster_gpu_gib`.
+        StorageError, ResourceError: see :func:`orchestrator.gpus.need.gpu_needs` and
+            :func:`orchestrator.gpus.sizes.cluster_gpu_gib`.
     """
     if settings.gpus_per_worker != "auto":
         return GpuRoom(default=settings.gpus)

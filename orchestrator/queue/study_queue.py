@@ -13,9 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.agenda import Agenda
-from orchestrator.blocked_cells import blocked_by
-from orchestrator.cell_progress import CellProgress, TrialRecord, Work
 from orchestrator.event_log import EventLog
 from orchestrator.events import (
     EndEvent,
@@ -26,10 +23,13 @@ from orchestrator.events import (
     SessionEvent,
     StartEvent,
 )
-from orchestrator.gpu_room import GpuRoom
+from orchestrator.gpus.room import GpuRoom
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan
-from orchestrator.queue_events import cell_end_event, cell_event, start_event
+from orchestrator.queue.agenda import Agenda
+from orchestrator.queue.blocked_cells import blocked_by
+from orchestrator.queue.cell_progress import CellProgress, TrialRecord, Work
+from orchestrator.queue.queue_events import cell_end_event, cell_event, start_event
 
 MOST_MICRO_BATCHES = 16
 """A trial whose memory runs out is tried again with half the micro-batch, four times."""

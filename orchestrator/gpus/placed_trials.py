@@ -1,4 +1,4 @@
-"""Tells the room of the GPUs which trials have got their place; see ``gpu_room.py``."""
+"""Tells the room of the GPUs which trials have got their place; see ``room.py``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from ray.tune import Callback
 
-from orchestrator.gpu_room import GpuRoom
+from orchestrator.gpus.room import GpuRoom
 from orchestrator.messages import unpack_trial
 
 

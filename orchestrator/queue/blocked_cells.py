@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.cell_progress import CellProgress
 from orchestrator.events import FailureKind
+from orchestrator.queue.cell_progress import CellProgress
 
 
 def blocked_by(

@@ -13,8 +13,8 @@ from orchestrator.selection import SamplerName
 from trainables.config import canonical, digest, flatten, replace_path, seed_from
 
 if TYPE_CHECKING:
-    from orchestrator.brackets import Brackets
-    from orchestrator.cell_search import CellSearch
+    from orchestrator.queue.brackets import Brackets
+    from orchestrator.queue.cell_search import CellSearch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,8 @@ class CellProgress:
         self._search: CellSearch | None = None
         self._brackets: Brackets | None = None
         if cell.search_trials and sampler is not None:
-            from orchestrator.brackets import Brackets
-            from orchestrator.cell_search import CellSearch
+            from orchestrator.queue.brackets import Brackets
+            from orchestrator.queue.cell_search import CellSearch
 
             self._search = CellSearch(
                 cell=cell.id,

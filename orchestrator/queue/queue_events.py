@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.cell_progress import CellEnd, Work
 from orchestrator.events import CellEndEvent, CellEvent, StartEvent
 from orchestrator.plan import PlannedCell
+from orchestrator.queue.cell_progress import CellEnd, Work
 from trainables.config import canonical, flatten
 
 
