@@ -19,6 +19,8 @@ LOST_PEER = (
     # Collectives on CPUs have no error of their own.
     *("gloo/transport", "Connection closed by peer", "Connection reset by peer"),
     *("DistBackendError", "DistNetworkError", "DistStoreError"),
+    # Ray has ended the group under a rank that still computes.
+    "Default process group has not been initialized",
 )
 """What errors of a rank say, or are called, when another one is gone."""
 
@@ -90,7 +92,8 @@ def _says_lost_peer(error: BaseException) -> bool:
     # Compared by name: neither torch nor Ray is imported to find that out.
     if {"DistError", "RayActorError"} & {kind.__name__ for kind in type(error).__mro__}:
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in LOST_PEER)
+    kinds = (RuntimeError, ValueError)
+    return isinstance(error, kinds) and any(sign in str(error) for sign in LOST_PEER)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,8 @@ from trainables.config import canonical, digest, flatten, replace_path, seed_fro
 if TYPE_CHECKING:
     from orchestrator.queue.brackets import Brackets
     from orchestrator.queue.cell_search import CellSearch
+
+_OF_STOPPED = "chosen from trials that were stopped early, as none finished"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,7 @@ class CellProgress:
         chosen = self.chosen()
         if chosen is None:
             return self.fail("no search trial finished")
+        reasons = [] if self._has_finished() else [_OF_STOPPED]
         wanted = [self._replicate(chosen, i) for i in range(self.cell.budget.replicates)]
         states = [self.records[w.trial].state if w.trial in self.records else None for w in wanted]
         if None in states:
@@ -141,12 +144,14 @@ class CellProgress:
             w.trial for w, state in zip(wanted, states, strict=True) if state == "complete"
         )
         failed = len(wanted) - len(done)
+        if failed:
+            reasons.append(f"{failed} of {len(wanted)} replicates failed")
         return self._ends(
             CellEnd(
                 state="failed" if failed else "complete",
                 replicates=done,
                 chosen=chosen,
-                reason=f"{failed} of {len(wanted)} replicates failed" if failed else "",
+                reason="; ".join(reasons),
             )
         )
 
@@ -155,16 +160,16 @@ class CellProgress:
         return self._ends(CellEnd(state="failed", replicates=(), chosen={}, reason=reason))
 
     def chosen(self) -> dict[str, Any] | None:
-        """Return the parameters that validation chose; {} without a search; None if none can be."""
+        """Return the parameters that validation chose; {} without a search; None if none can be.
+
+        If no trial finished, as when all that ASHA let go on became NaN, the choice is made of
+        those that it stopped, among the ones that went furthest.
+        """
         if not self.cell.search_trials:
             return {}
-        searched = (r for r in self.records.values() if r.work.phase == "search")
-        finished = [record for record in searched if record.state == "complete"]
-        if not finished:
-            return None
-        sign = 1.0 if self.cell.objective.mode == "max" else -1.0
-        best = max(finished, key=lambda r: (sign * _finite(r.value), -r.work.index))
-        return dict(best.work.params)
+        ended = (r for r in self._searched_records() if r.state in ("complete", "pruned"))
+        best = max(ended, key=self._standing, default=None)
+        return None if best is None else dict(best.work.params)
 
     @property
     def running(self) -> int:
@@ -235,15 +240,19 @@ class CellProgress:
     def replay_end(self, event: EndEvent) -> None:
         """Take up an end from the ledger; failures that may not recur are forgotten."""
         self.ended(event.trial, event.state)
-        if event.state == "failed" and event.failure != "nan":
-            record = self.records.pop(event.trial)
-            self._searched -= record.work.phase == "search"
-            # The next run may have more memory: how far batches were split is forgotten too.
-            work = replace(record.work, after=event.failure, micro_batches=1)
-            values = record.values if event.failure in GOES_ON else {}
-            self._failed_before[work.trial] = TrialRecord(
-                work=work, values=values, state="failed", value=record.value
-            )
+        if event.failure is not None and event.failure != "nan":
+            self.set_aside(event.trial, event.failure)
+
+    def set_aside(self, trial: str, failure: FailureKind) -> None:
+        """Count a trial that failed as one to be tried, when its turn comes again."""
+        record = self.records.pop(trial)
+        self._searched -= record.work.phase == "search"
+        # The next run may have more memory: how far batches were split is forgotten too.
+        work = replace(record.work, after=failure, micro_batches=1)
+        values = record.values if failure in GOES_ON else {}
+        self._failed_before[trial] = TrialRecord(
+            work=work, values=values, state="failed", value=record.value
+        )
 
     def replay_done(self) -> None:
         """Queue what was interrupted, to go on from its checkpoint, and what failed in a search.
@@ -260,7 +269,29 @@ class CellProgress:
                 self._take_up(failed.work)
         self.interrupted = [record for record in self.records.values() if record.running]
 
+    @property
+    def premature(self) -> list[str]:
+        """Replicates that were at work when the driver ended, of a search that goes on."""
+        if not self.searching:
+            return []
+        return [r.work.trial for r in self.interrupted if r.work.phase == "replicate"]
+
     # Inside
+
+    def _searched_records(self) -> Iterator[TrialRecord]:
+        return (r for r in self.records.values() if r.work.phase == "search")
+
+    def _standing(self, record: TrialRecord) -> tuple[float, ...]:
+        """Return what orders search trials that finished or were stopped, the best one last."""
+        sign = 1.0 if self.cell.objective.mode == "max" else -1.0
+        steps = math.inf if record.state == "complete" else max(record.values)
+        return steps, sign * _finite(record.value), -record.work.index
+
+    def _has_finished(self) -> bool:
+        """Whether a trial of the search finished, if there is a search."""
+        return not self.cell.search_trials or any(
+            record.state == "complete" for record in self._searched_records()
+        )
 
     def _has_chosen(self, without: int) -> bool:
         """Whether the search has its full length, and a replicate of what it chose is complete."""

@@ -34,6 +34,8 @@ from orchestrator.queue.queue_events import cell_end_event, cell_event, start_ev
 MOST_MICRO_BATCHES = 16
 """A trial whose memory runs out is tried again with half the micro-batch, four times."""
 
+_PREMATURE = "interrupted, and trials of its search are tried again: the choice is still to be made"
+
 
 def now_ms() -> int:
     """Milliseconds since the epoch."""
@@ -224,11 +226,19 @@ class StudyQueue:
             record.stop = progress.reported(event.trial, event.step, value)
 
     def _end_what_was_decided(self) -> None:
-        """End the trials that had to stop when the driver died before it could write so."""
+        """End the trials that had to stop when the driver died before it could write so.
+
+        So do replicates of what a search chose that has lost trials: they are tried again first.
+        """
         for progress in self.cells.values():
             for record in [r for r in progress.interrupted if r.stop]:
                 progress.interrupted.remove(record)
                 self.on_stopped(record.work.trial)
+            for trial in progress.premature:
+                progress.interrupted.remove(progress.records[trial])
+                self._end(trial, "failed", failure="infrastructure", error=_PREMATURE)
+                progress.set_aside(trial, "infrastructure")
+                self._agenda.update(progress)
 
     def _end(
         self,

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orchestrator.failures import forget_failures, group_failure, is_lost_peer, note_failure
 from orchestrator.messages import Failure
 
@@ -50,11 +52,20 @@ def test_a_rank_whose_group_was_ended_says_nothing_of_the_cause() -> None:
     assert is_lost_peer(ray.exceptions.ActorUnavailableError("away", None))
 
 
+def test_a_rank_whose_group_is_taken_down_under_it_says_nothing_of_the_cause() -> None:
+    from torch import distributed, ones
+
+    with pytest.raises(ValueError, match="process group") as raised:
+        distributed.all_reduce(ones(1))
+    assert is_lost_peer(raised.value)
+
+
 def test_errors_of_its_own_are_those_of_the_rank() -> None:
     import ray.exceptions
 
     assert not is_lost_peer(ray.exceptions.RayTaskError("f", "shapes", ValueError("shapes")))
     assert not is_lost_peer(RuntimeError("shapes differ"))
+    assert not is_lost_peer(ValueError("shapes differ"))
 
 
 def test_the_first_rank_that_failed_of_itself_says_why(tmp_path: Path) -> None:
