@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -22,8 +22,11 @@ from trainables.errors import XenograftError
 class StudyController(TuneController):  # type: ignore[misc]
     """Place trials on workers, and forget those that have ended."""
 
-    def run(self) -> None:
+    def run(self, on_interrupt: Callable[[], None]) -> None:
         """Run trials until the searcher has no more, the time is up, or the first Ctrl-C.
+
+        Args:
+            on_interrupt: called after a Ctrl-C, before the workers are stopped.
 
         Raises:
             XenograftError: what the queue could not do, as to write its ledger.
@@ -32,6 +35,8 @@ class StudyController(TuneController):  # type: ignore[misc]
             try:
                 while not (interrupted.is_set() or self.is_finished()):
                     self.step()
+                if interrupted.is_set():
+                    on_interrupt()
             except TuneError as error:
                 # Tune turns what its callbacks raise into text.
                 if isinstance(error.__context__, XenograftError):

@@ -39,6 +39,8 @@ from trainables.errors import StorageError
 _DRAIN_S = 60.0
 """How long the end of a run waits for a tracking store that takes nothing."""
 
+_STOPPING = "[dim]stopping the trials at work; another Ctrl-C does not wait for them[/]"
+
 _TURN_S = 0.0005
 """How long a thread of the driver keeps the interpreter from one that asks for it."""
 
@@ -188,7 +190,7 @@ def _fit(queue: StudyQueue, settings: Settings, folder: Path, console: Console) 
     slots = trial_slots(replace(settings, gpus_per_worker=queue.room.least), nodes)
     console.print(f"[dim]{queue.remaining} trials to run, {slots} at a time[/]")
     with ProgressView(queue, console).live(), _quick_turns():
-        run_trials(queue, settings, folder, slots)
+        run_trials(queue, settings, folder, slots, lambda: console.print(_STOPPING))
     shutil.rmtree(folder / "tune", ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +21,19 @@ from orchestrator.settings import Settings
 from orchestrator.trial import TrialEnvironment, make_trial_function
 
 
-def run_trials(queue: StudyQueue, settings: Settings, folder: Path, slots: int) -> None:
+def run_trials(
+    queue: StudyQueue,
+    settings: Settings,
+    folder: Path,
+    slots: int,
+    on_interrupt: Callable[[], None],
+) -> None:
     """Run what is left of a queue, until it is empty, the time is up, or the first Ctrl-C.
 
     Args:
         folder: of the study.
         slots: trials at once.
+        on_interrupt: called after a Ctrl-C, before the workers are stopped.
 
     Raises:
         XenograftError: what the queue could not do, as to write its ledger.
@@ -56,7 +64,7 @@ def run_trials(queue: StudyQueue, settings: Settings, folder: Path, slots: int) 
         storage=experiment.storage,
         reuse_actors=not groups,
     )
-    controller.run()
+    controller.run(on_interrupt)
 
 
 def _use_waiting_workers() -> None:

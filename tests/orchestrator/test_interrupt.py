@@ -80,6 +80,7 @@ def _cut_off(folder: Path, sent: signal.Signals, *arguments: str) -> dict[str, l
         assert driver.returncode == -signal.SIGKILL
     else:
         assert driver.returncode == 130, said
+        assert "stopping the trials at work" in said
         assert f"xenograft resume toy_package.study --storage {folder / 'runs'}" in said
         assert "Traceback" not in said
     done = {end.trial for end in _events(folder, EndEvent)}
