@@ -56,7 +56,10 @@ class StudyController(TuneController):  # type: ignore[misc]
         """
         taken = super()._update_trial_queue(blocking=False, timeout=timeout)
         if blocking and not taken and not self.is_finished():
-            raise RuntimeError("no trial runs, none is ready, and yet cells are unfinished")
+            raise RuntimeError(
+                "no trial runs, none is ready, and yet cells are unfinished; "
+                "nothing is lost: `xenograft resume` looks at all of them anew"
+            )
         return bool(taken)
 
     def _on_trial_reset(self, trial: Trial, success: bool) -> None:

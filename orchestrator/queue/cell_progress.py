@@ -60,6 +60,8 @@ class TrialRecord:
     stop: bool = False
     """It has to stop at its last report; ``failure`` says why, if not for ASHA."""
     failure: tuple[FailureKind, str] | None = None
+    lost: bool = False
+    """It failed of what the next run may be spared, and is tried again there."""
 
     @property
     def running(self) -> bool:
@@ -162,11 +164,14 @@ class CellProgress:
     def chosen(self) -> dict[str, Any] | None:
         """Return the parameters that validation chose; {} without a search; None if none can be.
 
-        If no trial finished, as when all that ASHA let go on became NaN, the choice is made of
-        those that it stopped, among the ones that went furthest.
+        If no trial finished, because all that ASHA let go on became NaN, the choice is made of
+        those that it stopped, among the ones that went furthest. While one is lost that the next
+        run may finish, there is none.
         """
         if not self.cell.search_trials:
             return {}
+        if not self._has_finished() and any(r.lost for r in self._searched_records()):
+            return None
         ended = (r for r in self._searched_records() if r.state in ("complete", "pruned"))
         best = max(ended, key=self._standing, default=None)
         return None if best is None else dict(best.work.params)
@@ -210,10 +215,13 @@ class CellProgress:
         self._search.report(trial, step, value)
         return self._brackets.stops(trial, step, value)
 
-    def ended(self, trial: str, state: EndState) -> float | None:
+    def ended(
+        self, trial: str, state: EndState, failure: FailureKind | None = None
+    ) -> float | None:
         """Record the end of a trial; return its objective value."""
         record = self.records[trial]
         record.state = state
+        record.lost = failure not in (None, "nan")
         record.value = self._value(record)
         self._running[record.work.phase] -= 1
         if record.work.phase == "search" and self._search is not None:
@@ -239,7 +247,7 @@ class CellProgress:
 
     def replay_end(self, event: EndEvent) -> None:
         """Take up an end from the ledger; failures that may not recur are forgotten."""
-        self.ended(event.trial, event.state)
+        self.ended(event.trial, event.state, event.failure)
         if event.failure is not None and event.failure != "nan":
             self.set_aside(event.trial, event.failure)
 
@@ -251,7 +259,7 @@ class CellProgress:
         work = replace(record.work, after=failure, micro_batches=1)
         values = record.values if failure in GOES_ON else {}
         self._failed_before[trial] = TrialRecord(
-            work=work, values=values, state="failed", value=record.value
+            work=work, values=values, state="failed", value=record.value, lost=True
         )
 
     def replay_done(self) -> None:
@@ -296,6 +304,8 @@ class CellProgress:
     def _has_chosen(self, without: int) -> bool:
         """Whether the search has its full length, and a replicate of what it chose is complete."""
         if self._searched + without < self.cell.search_trials or self._running["search"]:
+            return False
+        if without and not self._has_finished():
             return False
         chosen = self.chosen()
         return any(

@@ -34,7 +34,7 @@ from orchestrator.queue.queue_events import cell_end_event, cell_event, start_ev
 MOST_MICRO_BATCHES = 16
 """A trial whose memory runs out is tried again with half the micro-batch, four times."""
 
-_PREMATURE = "interrupted, and trials of its search are tried again: the choice is still to be made"
+_PREMATURE = "interrupted, and its search goes on: the choice is still to be made"
 
 
 def now_ms() -> int:
@@ -228,7 +228,7 @@ class StudyQueue:
     def _end_what_was_decided(self) -> None:
         """End the trials that had to stop when the driver died before it could write so.
 
-        So do replicates of what a search chose that has lost trials: they are tried again first.
+        So do replicates of a search that goes on, because it lost trials or was given more.
         """
         for progress in self.cells.values():
             for record in [r for r in progress.interrupted if r.stop]:
@@ -251,7 +251,7 @@ class StudyQueue:
     ) -> None:
         progress = self.cells[self._trial_cell[trial]]
         self.room.left_waiting(trial)
-        value = progress.ended(trial, state)
+        value = progress.ended(trial, state, failure)
         values = progress.records[trial].values
         self._log.append(
             EndEvent(
@@ -278,7 +278,8 @@ class StudyQueue:
             self._fail_dependents(progress)
         else:
             for needing in self._agenda.needing(progress):
-                self._agenda.update(needing)
+                # It may have all its replicates from a run before.
+                self._conclude(needing)
 
     def _fail_dependents(self, failed: CellProgress) -> None:
         for progress in self._agenda.needing(failed):

@@ -117,9 +117,13 @@ class CellResult:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What must stand beside every number of the cell: 'synthetic', 'twin', 'random'."""
+        """What must stand beside every number of the cell: keys of ``table.LEGEND``."""
         kinds = {d.kind for d in self.data} | {w.kind for w in self.weights}
-        return tuple(label for label in ("synthetic", "twin", "random") if label in kinds)
+        searched = {trial.state for trial in self.search}
+        if self.state == "complete" and searched and "complete" not in searched:
+            kinds.add("stopped-early")
+        known = ("synthetic", "twin", "random", "stopped-early")
+        return tuple(label for label in known if label in kinds)
 
     def values(self, metric: str) -> list[float]:
         """Return a metric of every replicate that has it."""

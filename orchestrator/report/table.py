@@ -31,6 +31,7 @@ LEGEND: Mapping[str, str] = {
     "synthetic": "made on generated pictures: shows that the method runs, not what it is worth",
     "twin": "made with a tiny stand-in for the backbone: not comparable with the paper",
     "random": "the backbone started from random weights",
+    "stopped-early": "no trial of the search finished: chosen of those that were stopped early",
 }
 
 

@@ -68,6 +68,27 @@ def test_without_a_trial_that_finished_or_was_stopped_there_is_no_choice(
     assert progress.end.reason == "no search trial finished"
 
 
+def test_while_a_trial_is_lost_there_is_no_choice_among_those_it_stopped(
+    tmp_path: Path, locations: Locations
+) -> None:
+    queue = open_queue(_plan(locations), tmp_path)
+    lost, *stopped = (_next(queue) for _ in range(3))
+    _report(queue, lost, 0.9, 0.95)
+    for work in stopped:
+        _report(queue, work, 0.5)
+        queue.on_stopped(work.trial)
+    queue.on_failure(lost.trial, "infrastructure", "no space left on device")
+    (progress,) = queue.cells.values()
+    assert progress.end is not None
+    assert (progress.end.state, progress.end.reason) == ("failed", "no search trial finished")
+
+    again = open_queue(_plan(locations), tmp_path)
+    assert next(iter(run_all(again, tmp_path, locations))).trial == lost.trial
+    (progress,) = again.cells.values()
+    assert progress.end is not None
+    assert (progress.end.state, progress.end.chosen) == ("complete", dict(lost.params))
+
+
 def _interrupted_at_a_replicate(folder: Path, locations: Locations) -> tuple[Work, list[Work]]:
     """Run until the driver is killed: a replicate is at work, and search trials were lost.
 
@@ -115,3 +136,17 @@ def test_it_goes_on_if_its_config_is_chosen_again(tmp_path: Path, locations: Loc
     again = _next(queue)
     assert (again.trial, again.attempt, again.after) == (replicate.trial, 1, "infrastructure")
     assert queue.record(again.trial).values == {1: 0.1}
+
+
+def test_a_cell_that_has_its_replicates_ends_when_what_it_needs_has_searched_on(
+    tmp_path: Path, locations: Locations
+) -> None:
+    names = {"experiment": ("main", "after"), "name": ("a",)}
+    first = open_queue(toy_plan(locations, only=names, search_trials=2), tmp_path)
+    run_all(first, tmp_path, locations)
+    longer = open_queue(toy_plan(locations, only=names, search_trials=3), tmp_path)
+    added = longer.next_work()
+    assert added is not None
+    longer.on_failure(added.trial, "nan", "loss is nan at step 1")
+    assert longer.finished
+    assert longer.next_work() is None
