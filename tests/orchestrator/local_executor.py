@@ -13,6 +13,7 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.queue.cell_progress import Work
 from orchestrator.queue.study_queue import StudyQueue
 from orchestrator.selection import Selection
+from orchestrator.trial import TrialEnvironment
 from trainables.config import from_mapping
 from trainables.context import Context, Locations
 
@@ -29,6 +30,22 @@ def open_queue(plan: Plan, folder: Path) -> StudyQueue:
     queue = StudyQueue(plan, Ledger(folder / "ledger.jsonl"))
     queue.open_session(plan.selection.to_json(), {"code.version": "test"})
     return queue
+
+
+def trial_environment(
+    folder: Path, locations: Locations, gpus: float = 0.0, compile: bool = False
+) -> TrialEnvironment:
+    """Return what a worker knows of a run with trials of one worker."""
+    return TrialEnvironment(
+        folder=folder,
+        locations=locations,
+        workers=1,
+        cpus_per_worker=1.0,
+        gpus_per_worker=gpus,
+        loader_workers=0,
+        compile=compile,
+        timeout_s=0.0,
+    )
 
 
 def run_all(queue: StudyQueue, folder: Path, locations: Locations) -> list[Work]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from local_executor import open_queue, toy_plan
+from local_executor import open_queue, toy_plan, trial_environment
 
 from orchestrator.compiling import require_local_compiler
 from orchestrator.estimate import estimate
 from orchestrator.plan import make_plan
 from orchestrator.selection import Selection
 from orchestrator.settings import Settings, resolve
-from orchestrator.trial import TrialEnvironment, make_context
+from orchestrator.trial import make_context
 from trainables.context import Locations
 from trainables.errors import ResourceError
 
@@ -42,14 +42,5 @@ def test_other_nodes_are_not_asked() -> None:
 def test_trials_hear_of_it(compile: bool, tmp_path: Path, locations: Locations) -> None:
     work = open_queue(toy_plan(locations), tmp_path).next_work()
     assert work is not None
-    environment = TrialEnvironment(
-        folder=tmp_path,
-        locations=locations,
-        workers=1,
-        cpus_per_worker=1.0,
-        gpus_per_worker=0.0,
-        loader_workers=0,
-        compile=compile,
-        timeout_s=0.0,
-    )
+    environment = trial_environment(tmp_path, locations, compile=compile)
     assert make_context(work, environment, rank=0, world_size=1).compile is compile

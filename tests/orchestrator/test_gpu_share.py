@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from local_executor import open_queue, toy_plan
+from local_executor import open_queue, toy_plan, trial_environment
 
-from orchestrator.trial import TrialEnvironment, make_context
+from orchestrator.trial import make_context
 from trainables.context import Locations
 
 
@@ -26,16 +26,7 @@ def test_the_share_of_a_gpu_bounds_its_memory(
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", seen.append)
     work = open_queue(toy_plan(locations), tmp_path).next_work()
     assert work is not None
-    environment = TrialEnvironment(
-        folder=tmp_path,
-        locations=locations,
-        workers=1,
-        cpus_per_worker=1.0,
-        gpus_per_worker=gpus,
-        loader_workers=0,
-        compile=False,
-        timeout_s=0.0,
-    )
+    environment = trial_environment(tmp_path, locations, gpus=gpus)
     context = make_context(work, environment, rank=0, world_size=1)
     assert seen == limits
     assert context.device == ("cuda" if gpus else "cpu")

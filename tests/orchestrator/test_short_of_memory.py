@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_executor import trial_environment
 
 from orchestrator.messages import Failure, Final, Message, Report
 from orchestrator.queue.cell_progress import Work
-from orchestrator.trial import TrialEnvironment, _run
+from orchestrator.trial import _run
 from trainables import classify, segment
 from trainables.config import BackboneRef, DataRef, canonical
 from trainables.context import Locations
@@ -63,16 +64,7 @@ def _messages(config: Any, folder: Path, locations: Locations, micro_batches: in
         params={},
         micro_batches=micro_batches,
     )
-    environment = TrialEnvironment(
-        folder=folder,
-        locations=locations,
-        workers=1,
-        cpus_per_worker=1,
-        gpus_per_worker=0,
-        loader_workers=0,
-        compile=False,
-        timeout_s=0,
-    )
+    environment = trial_environment(folder, locations)
     sent: list[Message] = []
     _run(work, environment, sent.append, rank=0, world_size=1)
     return sent
