@@ -1,1 +1,1 @@
-"""What of a study is done, what is next, and what an end decides; knows nothing of Ray."""
+"""What of a study is done, what is next, and what an end decides; knows of no worker or cluster."""
