@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from check_trainable import Case, Outcome, run_trial
 from conformance_cases import CASES
 from haste import make_twins_hastily
-from torch import distributed, multiprocessing
+from spawned_ranks import WORLD, spawn_ranks
+from torch import distributed
 
 from trainables.config import BackboneRef
 from trainables.context import Locations
@@ -29,7 +29,6 @@ from trainables.data.augmentation import Augmentation
 from trainables.engine.config import OptimizerConfig
 from trainables.registry import TRAINABLES
 
-WORLD = 2
 LATE_S = 0.3
 """How much later the second rank starts: the first must not run ahead of it."""
 WITHOUT_NORMS = BackboneRef(card="deit_t_twin", weights="random")
@@ -107,11 +106,7 @@ def _run(
             distributed.barrier()  # the next trial begins when this one has ended
 
 
-def _rank_main(rank: int, names: tuple[str, ...], folder: Path, locations: Locations) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
+def _rank_main(rank: int, folder: Path, names: tuple[str, ...], locations: Locations) -> None:
     cases = {name: (QUICK | SLOW)[name] for name in names}
     with pytest.MonkeyPatch.context() as patch:
         make_twins_hastily(patch)
@@ -120,12 +115,11 @@ def _rank_main(rank: int, names: tuple[str, ...], folder: Path, locations: Locat
             for name, outcome in _run(cases, folder / "together", locations, rank, WORLD)
         }
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcomes))
-    distributed.destroy_process_group()
 
 
 def _outcomes(cases: dict[str, Case], folder: Path, locations: Locations) -> Outcomes:
     outcomes = {name: [alone] for name, alone in _run(cases, folder / "alone", locations, 0, 1)}
-    multiprocessing.spawn(_rank_main, (tuple(cases), folder, locations), nprocs=WORLD)
+    spawn_ranks(_rank_main, folder, tuple(cases), locations)
     for rank in range(WORLD):
         found = json.loads((folder / f"rank-{rank}.json").read_text())
         for name, (reports, final) in found.items():

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from spawned_ranks import WORLD, spawn_ranks
 from tiny_corpus import COLOURS, rows_of, write_corpus
-from torch import distributed, multiprocessing
 
 from trainables import align
 from trainables.alignment.captions import Pairs
@@ -29,7 +29,6 @@ from trainables.engine.config import OptimizerConfig
 from trainables.engine.optimizer import create_optimizer
 from trainables.errors import ConfigError, DatasetError
 
-WORLD = 2
 CONFIG = align.Config(
     backbone=BackboneRef(card="clip_vit_b16_twin", weights="random"),
     data=DataRef(name="isic_findings"),
@@ -246,18 +245,14 @@ SHARED = dataclasses.replace(CONFIG, eps=0.1)
 
 
 def rank_main(rank: int, folder: Path, places: Locations) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     outcome = run(SHARED, folder / "together", places, rank, WORLD)
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcome))
-    distributed.destroy_process_group()
 
 
 @pytest.mark.integration
 def test_two_ranks_train_the_same_towers_as_one(tmp_path: Path, places: Locations) -> None:
     alone = run(SHARED, tmp_path / "alone", places)
-    multiprocessing.spawn(rank_main, (tmp_path, places), nprocs=WORLD)
+    spawn_ranks(rank_main, tmp_path, places)
     one, two = (
         load_file(tmp_path / name / "artifacts/open_clip_model.safetensors")
         for name in ("alone", "together")

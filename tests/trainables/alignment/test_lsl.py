@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import distributed, multiprocessing
+from spawned_ranks import WORLD, spawn_ranks
 
 from trainables import lsl
 from trainables.alignment.margin_loss import margin_loss
@@ -28,7 +28,6 @@ from trainables.engine.config import OptimizerConfig
 from trainables.engine.sampling import global_batches
 from trainables.errors import ConfigError, DatasetError
 
-WORLD = 2
 CLIP = BackboneRef(card="clip_vit_b16_twin", weights="random")
 CONFIG = lsl.Config(
     backbone=CLIP,
@@ -217,12 +216,8 @@ def test_a_set_too_small_for_any_concept_is_refused_here(
 
 
 def rank_main(rank: int, folder: Path, places: Locations) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     outcome = run(CONFIG, folder / "together", places, rank, WORLD)
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcome))
-    distributed.destroy_process_group()
 
 
 @pytest.mark.integration
@@ -230,7 +225,7 @@ def test_two_ranks_learn_the_same_towers_as_one(
     tmp_path: Path, shared_locations: Locations
 ) -> None:
     alone = run(CONFIG, tmp_path / "alone", shared_locations)
-    multiprocessing.spawn(rank_main, (tmp_path, shared_locations), nprocs=WORLD)
+    spawn_ranks(rank_main, tmp_path, shared_locations)
     one, two = (
         load_file(tmp_path / name / "artifacts/open_clip_model.safetensors")
         for name in ("alone", "together")

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing
+from spawned_ranks import WORLD, spawn_ranks
+from torch import Tensor
 
 from trainables.alignment.pair_loss import PairLoss
 from trainables.context import Context, Locations
 
-WORLD, EACH, WIDTH = 2, 3, 5
+EACH, WIDTH = 3, 5
 MODES = [(local, with_grad) for local in (False, True) for with_grad in (False, True)]
 
 
@@ -49,10 +50,6 @@ def outcome(
 
 
 def rank_main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     images_md, texts_md = pairs()
     mine = slice(rank * EACH, (rank + 1) * EACH)
     found = {}
@@ -60,14 +57,13 @@ def rank_main(rank: int, folder: Path) -> None:
         loss = PairLoss(local_loss=local, gather_with_grad=with_grad)
         found[local, with_grad] = outcome(loss, images_md[mine], texts_md[mine], context_of(rank))
     torch.save(found, folder / f"rank-{rank}.pt")
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def averaged(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, dict[str, Tensor]]:
     """What each way gives, averaged over the ranks."""
     folder = tmp_path_factory.mktemp("ranks")
-    multiprocessing.spawn(rank_main, (folder,), nprocs=WORLD)
+    spawn_ranks(rank_main, folder)
     ranks = [torch.load(folder / f"rank-{r}.pt", weights_only=True) for r in range(WORLD)]
     return {
         mode: {name: (ranks[0][mode][name] + ranks[1][mode][name]) / WORLD for name in found}

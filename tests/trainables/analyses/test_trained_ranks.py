@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from spawned_ranks import WORLD, spawn_ranks
 from trained_cells import DATA, fine_tune
 
 from trainables import (
@@ -20,7 +20,6 @@ from trainables import (
 from trainables.context import Context, Locations
 from trainables.registry import load_trainable
 
-WORLD = 2
 COMMON = {"data": DATA, "selection_metric": "val/accuracy", "batch_size": 8}
 ANALYSES = (
     embedding_knn.Config(**COMMON, k=5),
@@ -50,12 +49,8 @@ def analyse(
 
 
 def rank_main(rank: int, folder: Path, locations: Locations, model: Path) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     found = analyse(folder / "together", locations, model, rank, WORLD)
     (folder / f"rank-{rank}.json").write_text(json.dumps(found))
-    distributed.destroy_process_group()
 
 
 def test_two_ranks_report_and_return_what_one_does(
@@ -63,7 +58,7 @@ def test_two_ranks_report_and_return_what_one_does(
 ) -> None:
     model = fine_tune("resnet50_twin", tmp_path / "model", shared_locations).artifacts
     alone = analyse(tmp_path / "alone", shared_locations, model, 0, 1)
-    multiprocessing.spawn(rank_main, (tmp_path, shared_locations, model), nprocs=WORLD)
+    spawn_ranks(rank_main, tmp_path, shared_locations, model)
     for rank in range(WORLD):
         found = json.loads((tmp_path / f"rank-{rank}.json").read_text())
         assert len(found) == len(alone) == 2 * len(ANALYSES)

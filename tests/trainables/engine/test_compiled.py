@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, distributed, multiprocessing, nn
+from spawned_ranks import spawn_ranks
+from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables import classify
@@ -171,24 +172,19 @@ def test_a_classifier_trains_compiled_as_it_is(tmp_path: Path, locations: Locati
 
 def rank_main(rank: int, folder: Path, locations: Locations) -> None:
     """Train with and without compiling as one of two ranks."""
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
-    )
     for name in ("plain", "compiled"):
         context = make_context(folder / name, locations, compile=name == "compiled")
         context.rank, context.world_size = rank, 2
         model = net()
         best = train(model, context)
         torch.save({"value": best.value, **best.model}, folder / f"{name}-{rank}.pt")
-    distributed.destroy_process_group()
 
 
 @needs_compiler
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # two C++ compilers are at work
 def test_two_ranks_train_compiled_as_they_are(tmp_path: Path, locations: Locations) -> None:
-    multiprocessing.spawn(rank_main, (tmp_path, locations), nprocs=2)
+    spawn_ranks(rank_main, tmp_path, locations)
     plain, *others = (
         torch.load(tmp_path / f"{name}-{rank}.pt", weights_only=True)
         for name in ("plain", "compiled")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import distributed, multiprocessing
+from spawned_ranks import WORLD, spawn_ranks
 
 from trainables import classify
 from trainables.config import BackboneRef, DataRef
@@ -24,7 +24,6 @@ from trainables.engine.distributed import gather_rows, shard
 from trainables.engine.evaluation import predict_logits
 from trainables.models.head_config import HeadConfig
 
-WORLD = 2
 # 21 pictures of each split: an odd number to evaluate, and three steps of 7 to train.
 CONFIG = classify.Config(
     backbone=BackboneRef(card="deit_s_twin", weights="random"),
@@ -80,9 +79,6 @@ def run(
 
 
 def rank_main(rank: int, folder: Path, locations: Locations) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     outcome = run(folder / "trial", locations, rank, WORLD)
     run(folder / "norms", locations, rank, WORLD, WITH_NORMS)
     run(folder / "tokens", locations, rank, WORLD, WITH_TOKENS)
@@ -90,7 +86,6 @@ def rank_main(rank: int, folder: Path, locations: Locations) -> None:
         rows = shard(cases, context_of(rank)).float()[:, None] * torch.tensor([[1.0, 10.0]])
         outcome[f"gathered {cases}"] = gather_rows(rows, cases, context_of(rank)).tolist()
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcome))
-    distributed.destroy_process_group()
 
 
 def context_of(rank: int) -> Context:
@@ -108,7 +103,7 @@ def outcomes(
     folder = tmp_path_factory.mktemp("ddp")
     alone = run(folder / "alone", shared_locations, rank=0, world_size=1)
     run(folder / "alone_tokens", shared_locations, 0, 1, WITH_TOKENS)
-    multiprocessing.spawn(rank_main, (folder, shared_locations), nprocs=WORLD)
+    spawn_ranks(rank_main, folder, shared_locations)
     ranks = [json.loads((folder / f"rank-{r}.json").read_text()) for r in range(WORLD)]
     return folder, alone, ranks
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing
+from spawned_ranks import spawn_ranks
+from torch import Tensor
 from torch.nn import functional
 
 from trainables.context import Context, Locations
@@ -78,10 +79,6 @@ def test_perfect_separation_reaches_the_floor_that_duplicates_impose() -> None:
 
 
 def ranks_share(rank: int, folder: Path) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
-    )
-    torch.set_num_threads(1)
     z_nd, texts_kd, labels = drawn()
     mine, context = slice(rank, None, 2), context_of(rank, 2)
     outcome = {}
@@ -97,12 +94,11 @@ def ranks_share(rank: int, folder: Path) -> None:
         assert z.grad is not None
         outcome[form] = {"loss": loss.item(), "grad": z.grad.tolist()}
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcome))
-    distributed.destroy_process_group()
 
 
 @pytest.mark.integration
 def test_two_ranks_have_the_loss_and_the_gradient_of_one(tmp_path: Path) -> None:
-    multiprocessing.spawn(ranks_share, (tmp_path,), nprocs=2)
+    spawn_ranks(ranks_share, tmp_path)
     z_nd, texts_kd, labels = drawn()
     z = z_nd.clone().requires_grad_()
     loss = by_hand(z, texts_kd, labels)

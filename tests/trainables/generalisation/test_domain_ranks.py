@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import distributed, multiprocessing
+from spawned_ranks import WORLD, spawn_ranks
 
 from trainables import generalise
 from trainables.config import BackboneRef, DataRef
@@ -20,7 +20,6 @@ from trainables.engine.config import OptimizerConfig
 from trainables.generalisation.config import InvarianceConfig, LossConfig, MethodConfig
 from trainables.generalisation.gathering import gather
 
-WORLD = 2
 NAMES = ("erm", "linear_probe", "irm", "vrex", "group_dro", "mixup", "mmd", "coral")
 LOSS = LossConfig(name="focal", class_weights=(0.5, 1.0, 1.0, 1.0, 1.0))
 
@@ -65,13 +64,9 @@ def run(name: str, folder: Path, locations: Locations, rank: int, world: int) ->
 
 
 def rank_main(rank: int, folder: Path, locations: Locations) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     outcomes = {name: run(name, folder / "together", locations, rank, WORLD) for name in NAMES}
     outcomes["gathered"] = gathered(rank)
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcomes))
-    distributed.destroy_process_group()
 
 
 def gathered(rank: int) -> dict[str, Any]:
@@ -94,7 +89,7 @@ def outcomes(
 ) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("domain_ranks")
     alone = {name: run(name, folder / "alone", shared_locations, 0, 1) for name in NAMES}
-    multiprocessing.spawn(rank_main, (folder, shared_locations), nprocs=WORLD)
+    spawn_ranks(rank_main, folder, shared_locations)
     ranks = [json.loads((folder / f"rank-{r}.json").read_text()) for r in range(WORLD)]
     return folder, alone, ranks
 

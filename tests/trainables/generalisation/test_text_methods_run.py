@@ -13,7 +13,7 @@ import torch
 from check_trainable import Case, check_resume, run_trial
 from clip_setting import CLIP, NAMES
 from safetensors.torch import load_file
-from torch import distributed, multiprocessing
+from spawned_ranks import spawn_ranks
 
 from trainables import generalise
 from trainables.config import BackboneRef, DataRef, canonical, from_mapping
@@ -123,12 +123,8 @@ def run(name: str, folder: Path, locations: Locations, rank: int, world: int) ->
 
 
 def rank_main(rank: int, folder: Path, locations: Locations) -> None:
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
-    )
     outcomes = {name: run(name, folder / "together", locations, rank, 2) for name in RUNS}
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcomes))
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +133,7 @@ def outcomes(
 ) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("text_ranks")
     alone = {name: run(name, folder / "alone", shared_locations, 0, 1) for name in RUNS}
-    multiprocessing.spawn(rank_main, (folder, shared_locations), nprocs=2)
+    spawn_ranks(rank_main, folder, shared_locations)
     ranks = [json.loads((folder / f"rank-{r}.json").read_text()) for r in range(2)]
     return folder, alone, ranks
 

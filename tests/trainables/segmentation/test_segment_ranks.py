@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from spawned_ranks import WORLD, spawn_ranks
 from tiny_networks import FROZEN, TinyConvolutional, build_tiny, config, trial
-from torch import distributed, multiprocessing
+from torch import distributed
 
 from trainables import segment, segment_transfer
 from trainables.config import DataRef
@@ -24,7 +25,6 @@ from trainables.segmentation import network
 from trainables.segmentation.config import LossConfig
 from trainables.segmentation.ranks import check_shares
 
-WORLD = 2
 # Batches of 5 and a last one of 3: no rank has what the other one has.
 DATA = DataRef(name="busi_twin", limit=13)
 NAMES = ("frozen", "convolutional", "tuned_dice")
@@ -63,15 +63,10 @@ def trained(name: str, folder: Path, locations: Locations, rank: int, world: int
 
 
 def rank_main(rank: int, folder: Path, locations: Locations) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD
-    )
     outcomes = {}
     for name in NAMES:
         outcomes[name] = trained(name, folder / "together", locations, rank, WORLD)
     (folder / f"rank-{rank}.json").write_text(json.dumps(outcomes))
-    distributed.destroy_process_group()
 
 
 Outcomes = tuple[Path, dict[str, Any], list[dict[str, Any]]]
@@ -83,7 +78,7 @@ def outcomes(shared_locations: Locations, tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network, "build_segmenter", build_tiny)
         alone = {name: trained(name, folder / "alone", shared_locations, 0, 1) for name in NAMES}
-    multiprocessing.spawn(rank_main, (folder, shared_locations), nprocs=WORLD)
+    spawn_ranks(rank_main, folder, shared_locations)
     ranks = [json.loads((folder / f"rank-{r}.json").read_text()) for r in range(WORLD)]
     return folder, alone, ranks
 
