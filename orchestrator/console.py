@@ -87,9 +87,10 @@ def print_left_out(skipped: Mapping[str, str]) -> None:
         by_reason.setdefault(reason, []).append(key)
     for reason, keys in by_reason.items():
         experiments = ", ".join(dict.fromkeys(key.partition("/")[0] for key in keys))
-        named = [f"{len(keys)} cells of {experiments}"] if len(keys) > _MOST_NAMED else keys
-        for name in named:
-            ERR.print(Text("left out", style="yellow") + Text(f" {name}: {reason}"))
+        named = ", ".join(keys)
+        if len(keys) > _MOST_NAMED:
+            named = f"{len(keys)} cells of {experiments}"
+        ERR.print(Text("left out", style="yellow") + Text(f" {named}: {reason}"))
 
 
 @contextmanager

@@ -115,6 +115,7 @@ class Plan:
     Args:
         cells: in an order where every cell comes after the cells it needs.
         problems: what must be put right first, one line each.
+        waiting: keys of the cells that ``problems`` keep from running.
         skipped: cell key -> why it is left out.
     """
 
@@ -122,6 +123,7 @@ class Plan:
     selection: Selection
     cells: tuple[PlannedCell, ...]
     problems: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     def require_runnable(self) -> None:
@@ -159,6 +161,7 @@ def make_plan(selection: Selection, locations: Locations, fetch: bool = False) -
         selection=selection,
         cells=tuple(planner.planned.values()),
         problems=tuple(planner.problems),
+        waiting=tuple(planner.waiting),
         skipped=planner.skipped,
     )
 
@@ -179,6 +182,7 @@ class _Planner:
         self.locations = locations
         self.planned: dict[str, PlannedCell] = {}
         self.problems: dict[str, None] = {}
+        self.waiting: dict[str, None] = {}
         self.skipped: dict[str, str] = {}
         self._ids: dict[str, str] = {}
         self._data: dict[DataRef | KnowledgeFile, DataOrFile] = {}
@@ -200,10 +204,14 @@ class _Planner:
         if absent_data:
             self._refuse(cell, absent_data)
         # Optional data is a promise about data: absent weights always stand in the way.
-        self.problems.update(dict.fromkeys(absent_weights))
+        if absent_weights:
+            self._hold(cell, absent_weights)
         if absent_data or absent_weights:
             return
         needs = {name: cell_key(r.experiment, r.levels) for name, r in cell.recipe.needs.items()}
+        if any(key in self.waiting for key in needs.values()):
+            self.waiting[cell.key] = None
+            return
         for key in needs.values():
             if key not in self._ids:
                 self.skipped[cell.key] = f"needs {key}, which is not runnable"
@@ -214,7 +222,12 @@ class _Planner:
         if cell.recipe.optional_data:
             self.skipped[cell.key] = "; ".join(reasons)
         else:
-            self.problems.update(dict.fromkeys(reasons))
+            self._hold(cell, reasons)
+
+    def _hold(self, cell: Cell, reasons: list[str]) -> None:
+        self.problems.update(dict.fromkeys(reasons))
+        if cell.key not in self.skipped:
+            self.waiting[cell.key] = None
 
     def _resolve(self, cell: Cell) -> Recipe | None:
         scale = self.selection.scale

@@ -55,7 +55,10 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
         print_json({**_plan_json(planned, gpus), "estimate": cost.to_json()})
     else:
         _print_plan(planned, gpus)
-        OUT.print(cost.text())
+        if planned.cells:
+            OUT.print(cost.text())
+        if planned.waiting:
+            OUT.print(f"\n{len(planned.waiting)} cells wait for what is missing")
     print_left_out(planned.skipped)
     planned.require_runnable()
     if not as_json:
@@ -157,6 +160,7 @@ def _plan_json(planned: Plan, gpus: Mapping[str, CellGpu]) -> dict[str, Any]:
             }
             for cell in planned.cells
         ],
+        "waiting": list(planned.waiting),
         "skipped": dict(planned.skipped),
         "problems": list(planned.problems),
     }

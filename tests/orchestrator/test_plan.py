@@ -10,7 +10,7 @@ from local_executor import toy_plan
 
 from orchestrator.plan import PlanError, make_plan
 from orchestrator.selection import Selection, parse_only, parse_overrides
-from trainables.config import DataRef
+from trainables.config import BackboneRef, DataRef
 from trainables.context import Locations
 from trainables.errors import ConfigError, SelectionError
 
@@ -112,6 +112,22 @@ def test_missing_weights_are_all_listed_before_anything_starts(locations: Locati
     assert "'lvd142m' of 'dinov2_vit_b14' are not here" in str(refused.value)
     assert str(locations.weights / "dinov2_vit_b14") in str(refused.value)
     assert str(refused.value).count("are not here") == 1, "one line per missing thing, not per cell"
+    assert len(plan.waiting) == 3
+    assert not plan.cells
+
+
+def test_what_needs_a_waiting_cell_waits_too(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = BackboneRef(card="deit_s", weights="imagenet1k")
+    monkeypatch.setattr(
+        "orchestrator.plan.references",
+        lambda config: ([], [absent] if config.name == "a" else []),
+    )
+    plan = toy_plan(locations)
+    assert plan.waiting == ("main/name=a/shown=score", "main/name=a/shown=other", "after/name=a")
+    assert not plan.skipped
+    assert [cell.config.name for cell in plan.cells] == ["b", "after b"]
 
 
 def test_absent_optional_data_leaves_cells_out_with_a_reason(
