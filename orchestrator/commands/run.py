@@ -58,7 +58,7 @@ def plan(selection: Selection, resolved: Resolved, as_json: Json = False) -> Non
         if planned.cells:
             OUT.print(cost.text())
         if planned.waiting:
-            OUT.print(f"\n{len(planned.waiting)} cells wait for what is missing")
+            OUT.print(f"\ncells that wait for what is missing: {len(planned.waiting)}")
     print_left_out(planned.skipped)
     planned.require_runnable()
     if not as_json:

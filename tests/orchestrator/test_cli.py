@@ -118,6 +118,18 @@ def test_a_wrong_request_is_one_message_and_leaves_nothing(
     assert [path for path in left if path.parent.name != "hashes"] == []
 
 
+def test_a_plan_without_its_data_says_how_many_cells_wait(xenograft: Command) -> None:
+    table = ["plan", "coop_lvt", "--only", "experiment=table1"]
+    plan = xenograft(*table)
+    _refused(plan, r"'coop_lvt' cannot run yet:\n  - data set 'dr' is not prepared")
+    listed = json.loads(xenograft(*table, "--json").out)
+    assert listed["cells"] == []
+    assert all(key.startswith("table1/") for key in listed["waiting"])
+    count = len(listed["waiting"])
+    assert count > 1
+    assert plan.out.strip() == f"cells that wait for what is missing: {count}"
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
